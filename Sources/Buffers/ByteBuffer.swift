@@ -3,6 +3,7 @@
 /// Owned, growable bytes. Not shared and not thread-safe; the owner's thread is the only one that touches it.
 ///
 /// The storage is exposed as `Span` and `MutableSpan`, so readers are bounds-checked and cannot outlive the buffer.
+@safe
 public struct ByteBuffer: ~Copyable {
   @usableFromInline var base: UnsafeMutablePointer<UInt8>
   /// Bytes in use, from the start.
