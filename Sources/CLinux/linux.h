@@ -2,9 +2,8 @@
 // (a transparent union, a variadic function, a macro) the importer cannot show.
 #pragma once
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1
-#endif
+// _GNU_SOURCE stays undefined: with it, glibc's structures differ from those of Swift's own Glibc module and the two cannot be
+// imported into one file. What it would declare is declared here by hand.
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -12,7 +11,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -24,7 +22,11 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+extern int accept4(int listener, struct sockaddr *address, socklen_t *length, int flags);
+extern long syscall(long number, ...);
 
 static inline int clinux_errno(void) { return errno; }
 
@@ -47,12 +49,12 @@ static inline int clinux_getsockname(int fd, struct sockaddr_storage *address, s
 static inline int clinux_getrlimit_nofile(struct rlimit *limit) { return getrlimit(RLIMIT_NOFILE, limit); }
 static inline int clinux_setrlimit_nofile(const struct rlimit *limit) { return setrlimit(RLIMIT_NOFILE, limit); }
 
+// The calling thread onto one core; the mask covers 1 024 of them, as glibc's cpu_set_t does.
 static inline int clinux_pin_thread(unsigned core) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (core >= CPU_SETSIZE) return EINVAL;
-  CPU_SET(core, &set);
-  return pthread_setaffinity_np(pthread_self(), sizeof set, &set);
+  unsigned long mask[16] = {0};
+  if (core >= 1024) return -1;
+  mask[core / 64] = 1ul << (core % 64);
+  return (int)syscall(SYS_sched_setaffinity, 0, sizeof mask, mask);
 }
 
 static inline void clinux_ignore_sigpipe(void) { signal(SIGPIPE, SIG_IGN); }
