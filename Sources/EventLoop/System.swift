@@ -183,10 +183,10 @@ public enum System {
   }
 
   static func peerAddress(_ storage: sockaddr_storage) -> PeerAddress {
-    var storage = storage
+    let family = Int32(storage.ss_family)
     // SAFETY: sockaddr_storage is large and aligned enough for every address family.
-    return unsafe withUnsafeBytes(of: &storage) { raw in
-      switch Int32(storage.ss_family) {
+    return unsafe withUnsafeBytes(of: storage) { raw in
+      switch family {
       case AF_INET:
         let address = unsafe raw.loadUnaligned(as: sockaddr_in.self)
         return PeerAddress(
