@@ -1,0 +1,71 @@
+// Owned values named by a small number: the side allocations that a connection has only while it needs them. One thread.
+
+/// A pool of non-copyable values that are taken out to be worked on and put back.
+@safe
+public struct Pool<Element: ~Copyable>: ~Copyable {
+  @usableFromInline var slots: UnsafeMutablePointer<Element?>
+  @usableFromInline var allocated = 0
+  @usableFromInline var used = 0
+  @usableFromInline var free = GrowableArray<UInt32>()
+
+  /// "No value".
+  @inlinable public static var none: UInt32 { .max }
+
+  public init() {
+    // SAFETY: grown before its first use; freed in `deinit`.
+    unsafe slots = .allocate(capacity: 0)
+  }
+
+  deinit {
+    // SAFETY: `used` slots are initialised.
+    unsafe slots.deinitialize(count: used)
+    unsafe slots.deallocate()
+  }
+
+  /// Values in the pool, those taken out included.
+  public var count: Int { used - free.count }
+
+  /// Adds a value and returns its number.
+  public mutating func insert(_ element: consuming Element) -> UInt32 {
+    if let index = free.popLast() {
+      // SAFETY: the index was given out before, so its slot is initialised.
+      unsafe slots[Int(index)] = consume element
+      return index
+    }
+    if used == allocated {
+      let capacity = max(8, allocated * 2)
+      // SAFETY: the initialised slots are moved to the larger block.
+      let fresh = UnsafeMutablePointer<Element?>.allocate(capacity: capacity)
+      unsafe fresh.moveInitialize(from: slots, count: used)
+      unsafe slots.deallocate()
+      unsafe slots = fresh
+      allocated = capacity
+    }
+    // SAFETY: there is room behind `used`.
+    unsafe (slots + used).initialize(to: consume element)
+    used += 1
+    return UInt32(used - 1)
+  }
+
+  /// Takes a value out; its number stays reserved until `putBack` or `discard`. Nil when it is out already.
+  public mutating func take(_ index: UInt32) -> Element? {
+    guard Int(index) < used else { return nil }
+    // SAFETY: the slot is initialised.
+    return unsafe slots[Int(index)].take()
+  }
+
+  /// Puts a value back under its number.
+  public mutating func putBack(_ element: consuming Element, at index: UInt32) {
+    precondition(Int(index) < used)
+    // SAFETY: the slot is initialised.
+    unsafe slots[Int(index)] = consume element
+  }
+
+  /// Frees a number and what it names.
+  public mutating func discard(_ index: UInt32) {
+    guard Int(index) < used else { return }
+    // SAFETY: the slot is initialised.
+    unsafe slots[Int(index)] = nil
+    free.append(index)
+  }
+}
