@@ -5,7 +5,8 @@
 /// The storage is exposed as `Span` and `MutableSpan`, so readers are bounds-checked and cannot outlive the buffer.
 @safe
 public struct ByteBuffer: ~Copyable {
-  @usableFromInline var base: UnsafeMutablePointer<UInt8>
+  /// Nil while nothing is allocated.
+  @usableFromInline var block: UnsafeMutablePointer<UInt8>?
   /// Bytes in use, from the start.
   @usableFromInline var used: Int
   /// Bytes allocated.
@@ -14,16 +15,22 @@ public struct ByteBuffer: ~Copyable {
   /// An empty buffer. `capacity` bytes are allocated at once; 0 allocates nothing.
   @inlinable
   public init(capacity: Int = 0) {
-    // SAFETY: `allocate(capacity: 0)` is valid and is deallocated in `deinit` like any other.
-    unsafe base = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity)
+    // SAFETY: deallocated in `deinit`, or in `grow` when it is replaced.
+    unsafe block = capacity == 0 ? nil : UnsafeMutablePointer<UInt8>.allocate(capacity: capacity)
     used = 0
     allocated = capacity
   }
 
   @inlinable
   deinit {
-    // SAFETY: `base` is the sole owner's allocation.
-    unsafe base.deallocate()
+    // SAFETY: `block` is the sole owner's allocation.
+    unsafe block?.deallocate()
+  }
+
+  /// The allocation, for code that knows there is one.
+  @inlinable var base: UnsafeMutablePointer<UInt8> {
+    // SAFETY: only called where `allocated` is above zero.
+    unsafe block.unsafelyUnwrapped
   }
 
   /// Bytes in use.
@@ -37,6 +44,7 @@ public struct ByteBuffer: ~Copyable {
   public var bytes: Span<UInt8> {
     @_lifetime(borrow self)
     get {
+      if used == 0 { return Span() }
       // SAFETY: `used` bytes from `base` are initialised, and the span borrows `self`.
       let span = unsafe Span(_unsafeStart: base, count: used)
       return unsafe _overrideLifetime(span, borrowing: self)
@@ -48,6 +56,7 @@ public struct ByteBuffer: ~Copyable {
   public var mutableBytes: MutableSpan<UInt8> {
     @_lifetime(&self)
     mutating get {
+      if used == 0 { return MutableSpan() }
       // SAFETY: as `bytes`; the mutable span holds `self` exclusively.
       let span = unsafe MutableSpan(_unsafeStart: base, count: used)
       return unsafe _overrideLifetime(span, mutating: &self)
@@ -66,9 +75,11 @@ public struct ByteBuffer: ~Copyable {
     let wanted = max(used + extra, allocated * 2, 64)
     // SAFETY: both blocks are at least `used` long and do not overlap.
     let fresh = UnsafeMutablePointer<UInt8>.allocate(capacity: wanted)
-    unsafe fresh.update(from: base, count: used)
-    unsafe base.deallocate()
-    unsafe base = fresh
+    if let old = unsafe block {
+      unsafe fresh.update(from: old, count: used)
+      unsafe old.deallocate()
+    }
+    unsafe block = fresh
     allocated = wanted
   }
 
@@ -152,6 +163,7 @@ public struct ByteBuffer: ~Copyable {
   public mutating func removeFirst(_ count: Int) {
     let dropped = min(max(count, 0), used)
     let rest = used - dropped
+    if dropped == 0 { return }
     // SAFETY: `update` allows overlapping memory; both ranges lie within `used`.
     unsafe base.update(from: base + dropped, count: rest)
     used = rest
@@ -165,6 +177,7 @@ public struct ByteBuffer: ~Copyable {
     atMost limit: Int, _ body: (UnsafeMutableRawBufferPointer) throws(Failure) -> Int
   ) throws(Failure) -> Int {
     let room = min(limit, allocated - used)
+    if room == 0 { return 0 }
     // SAFETY: `room` bytes behind `used` belong to this buffer.
     let written = try unsafe body(UnsafeMutableRawBufferPointer(start: base + used, count: room))
     let accepted = min(max(written, 0), room)

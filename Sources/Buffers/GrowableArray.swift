@@ -4,7 +4,8 @@
 /// one access, and nothing is retained. Owned by one thread.
 @safe
 public struct GrowableArray<Element: BitwiseCopyable>: ~Copyable {
-  @usableFromInline var base: UnsafeMutablePointer<Element>
+  /// Nil while nothing is allocated.
+  @usableFromInline var block: UnsafeMutablePointer<Element>?
   @usableFromInline var used: Int
   @usableFromInline var allocated: Int
 
@@ -12,7 +13,7 @@ public struct GrowableArray<Element: BitwiseCopyable>: ~Copyable {
   @inlinable
   public init(capacity: Int = 0) {
     // SAFETY: freed in `deinit` or when it grows.
-    unsafe base = .allocate(capacity: capacity)
+    unsafe block = capacity == 0 ? nil : .allocate(capacity: capacity)
     used = 0
     allocated = capacity
   }
@@ -27,7 +28,13 @@ public struct GrowableArray<Element: BitwiseCopyable>: ~Copyable {
   @inlinable
   deinit {
     // SAFETY: the sole owner's allocation; elements are trivial.
-    unsafe base.deallocate()
+    unsafe block?.deallocate()
+  }
+
+  /// The allocation, for code that knows there is one.
+  @inlinable var base: UnsafeMutablePointer<Element> {
+    // SAFETY: only called where `allocated` is above zero.
+    unsafe block.unsafelyUnwrapped
   }
 
   @inlinable public var count: Int { used }
@@ -54,6 +61,7 @@ public struct GrowableArray<Element: BitwiseCopyable>: ~Copyable {
   public var span: Span<Element> {
     @_lifetime(borrow self)
     get {
+      if used == 0 { return Span() }
       // SAFETY: `used` elements are initialised, and the span borrows `self`.
       let span = unsafe Span(_unsafeStart: base, count: used)
       return unsafe _overrideLifetime(span, borrowing: self)
@@ -96,6 +104,7 @@ public struct GrowableArray<Element: BitwiseCopyable>: ~Copyable {
   @inlinable
   public mutating func removeFirst(_ count: Int) {
     let dropped = min(max(count, 0), used)
+    if dropped == 0 { return }
     // SAFETY: `update` allows overlap; both ranges lie within the initialised elements.
     unsafe base.update(from: base + dropped, count: used - dropped)
     used -= dropped
@@ -112,9 +121,11 @@ public struct GrowableArray<Element: BitwiseCopyable>: ~Copyable {
   mutating func grow(to capacity: Int) {
     // SAFETY: the new block holds at least `used` elements.
     let fresh = UnsafeMutablePointer<Element>.allocate(capacity: capacity)
-    unsafe fresh.update(from: base, count: used)
-    unsafe base.deallocate()
-    unsafe base = fresh
+    if let old = unsafe block {
+      unsafe fresh.update(from: old, count: used)
+      unsafe old.deallocate()
+    }
+    unsafe block = fresh
     allocated = capacity
   }
 }

@@ -2,7 +2,7 @@
 import Buffers
 
 /// What a frame carries. RFC 6455 section 11.8.
-public enum Opcode: UInt8, Sendable {
+public enum Opcode: UInt8, Sendable, BitwiseCopyable {
   case continuation = 0x0
   case text = 0x1
   case binary = 0x2
