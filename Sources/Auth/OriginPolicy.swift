@@ -6,6 +6,10 @@ public struct OriginPolicyError: Error, Sendable, Equatable, CustomStringConvert
   /// The entry as given, for the report of `check-config`.
   public let entry: String
 
+  public init(entry: String) {
+    self.entry = entry
+  }
+
   public var description: String {
     "\"\(entry)\" is not an origin: expected *, https://app.example.com[:port], https://*.example.com or *.example.com"
   }
