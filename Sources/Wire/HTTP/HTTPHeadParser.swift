@@ -25,7 +25,7 @@ public struct HTTPHeadParser: Sendable, BitwiseCopyable {
   private var lineStart: UInt32 = 0
   /// Where the request line begins, once it is known to be whole.
   private var requestStart: UInt32 = 0
-  private var headerCount: UInt16 = 0
+  private var headerCount: UInt32 = 0
   private var emptyLineCount: UInt8 = 0
   private var hasRequestLine = false
 

@@ -9,7 +9,9 @@ extension HTTPRequestHead {
     var position = line.lowerBound
     while position < line.upperBound, HTTPBytes.isToken(bytes[position]) { position += 1 }
     methodRange = line.lowerBound..<position
-    guard !methodRange.isEmpty, position < line.upperBound, bytes[position] == HTTPBytes.space else { return .badRequest }
+    guard !methodRange.isEmpty, position < line.upperBound, bytes[position] == HTTPBytes.space else {
+      return .badRequest
+    }
     method = HTTPMethod(token: bytes.extracting(methodRange))
 
     let targetStart = position + 1

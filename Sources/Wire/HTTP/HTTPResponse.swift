@@ -75,6 +75,11 @@ public struct HTTPResponse: Sendable {
     buffer.append(headerLines)
   }
 
+  /// Appends the interim response that `HTTPRequestHead.expectContinue` asks for (RFC 9110 10.1.1).
+  public static func appendContinue(to buffer: inout ByteBuffer) {
+    buffer.append("HTTP/1.1 100 Continue\r\n\r\n")
+  }
+
   private func appendConnection(to buffer: inout ByteBuffer) {
     if status == .upgradeRequired {
       buffer.append("Upgrade: websocket\r\nSec-WebSocket-Version: ")

@@ -19,13 +19,13 @@ public enum WebSocketUpgrade {
 
   /// Judges `head`, which was parsed from `bytes`.
   ///
-  /// A request without an `Upgrade` line is plain even if `Connection` says `upgrade`: nginx sends that with every request
-  /// when it is configured with a fixed `Connection "upgrade"`. Only with a `Sec-WebSocket-Key` or `-Version` is it a broken
-  /// handshake, 400. An `Upgrade` to something else, such as `h2c`, is ignored as RFC 9110 7.8 allows.
+  /// A request whose `Upgrade` does not name `websocket` is plain even if `Connection` says `upgrade`: nginx sends that with
+  /// every request when it is configured with a fixed `Connection "upgrade"`, and an `Upgrade` to something else, such as
+  /// `h2c`, may be ignored (RFC 9110 7.8). Only with a `Sec-WebSocket-Key` or `-Version` is it a broken handshake, 400.
   public static func check(_ head: HTTPRequestHead, _ bytes: Span<UInt8>) -> Verdict {
     if !head.hasUpgradeWebSocket {
       let isMeant = head.secWebSocketKey != nil || head.secWebSocketVersion != nil
-      return head.connectionHasUpgrade && head.upgrade == nil && isMeant ? .refuse(.badRequest) : .notUpgrade
+      return head.connectionHasUpgrade && isMeant ? .refuse(.badRequest) : .notUpgrade
     }
     if head.method != .get { return .refuse(.methodNotAllowed) }
     if head.minorVersion != 1 { return .refuse(.upgradeRequired) }
@@ -62,7 +62,8 @@ public enum WebSocketUpgrade {
   public static func appendAcceptance(
     acceptKey: Span<UInt8>, subprotocol: Span<UInt8>? = nil, extensions: Span<UInt8>? = nil, to buffer: inout ByteBuffer
   ) {
-    buffer.append("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ")
+    buffer.append("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n")
+    buffer.append("Sec-WebSocket-Accept: ")
     buffer.append(acceptKey)
     buffer.append("\r\n")
     if let subprotocol, HTTPBytes.isToken(subprotocol) {
