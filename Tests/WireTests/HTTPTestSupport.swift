@@ -1,0 +1,91 @@
+// What the HTTP tests share: feeding bytes in pieces, outcomes as text, and a seeded generator.
+
+import Buffers
+import Foundation
+import Wire
+
+/// Outcomes of the HTTP parsers as text, so that rows and runs can be compared.
+enum HTTPTest {
+  /// Parses the prefixes of `bytes` that end at `cuts`, then the whole, and says how it came out.
+  static func outcome(_ bytes: [UInt8], cuts: [Int] = [], limits: HTTPLimits = HTTPLimits()) -> String {
+    var parser = HTTPHeadParser()
+    for end in cuts + [bytes.count] {
+      switch parser.parse(bytes.span.extracting(0..<end), limits: limits) {
+      case .incomplete: continue
+      case .complete(let head): return "complete " + describe(head)
+      case .failure(let status): return "\(status.rawValue)"
+      }
+    }
+    return "incomplete"
+  }
+
+  static func outcome(_ text: String, limits: HTTPLimits = HTTPLimits()) -> String {
+    outcome(Array(text.utf8), limits: limits)
+  }
+
+  /// The first outcome that differs from that of the whole when `bytes` come in two pieces, cut anywhere, or one by one.
+  static func splitDisagreement(_ bytes: [UInt8], limits: HTTPLimits = HTTPLimits()) -> String? {
+    let whole = outcome(bytes, limits: limits)
+    for cut in 0...bytes.count {
+      let split = outcome(bytes, cuts: [cut], limits: limits)
+      if split != whole { return "cut at \(cut): \(split), whole: \(whole)" }
+    }
+    let single = outcome(bytes, cuts: Array(0...bytes.count), limits: limits)
+    return single == whole ? nil : "one by one: \(single), whole: \(whole)"
+  }
+
+  /// The head of `text`, or nil when it is not a complete one.
+  static func head(_ text: String) -> HTTPRequestHead? {
+    var parser = HTTPHeadParser()
+    let bytes = Array(text.utf8)
+    guard case .complete(let head) = parser.parse(bytes.span, limits: HTTPLimits()) else { return nil }
+    return head
+  }
+
+  static func describe(_ head: HTTPRequestHead) -> String {
+    let line = "\(head.method) \(head.methodRange) \(head.target) \(head.path) \(head.query as Any) 1.\(head.minorVersion)"
+    let fields: [Range<Int>?] = [
+      head.host, head.origin, head.authorization, head.cookie, head.contentType, head.upgrade, head.secWebSocketKey,
+      head.secWebSocketVersion, head.secWebSocketProtocol, head.secWebSocketExtensions, head.xForwardedFor,
+      head.xForwardedProto, head.accessControlRequestMethod, head.accessControlRequestHeaders,
+    ]
+    let flags = [
+      head.isChunked, head.keepsAlive, head.hasUpgradeWebSocket, head.connectionHasUpgrade, head.expectContinue,
+      head.repeatsSecWebSocketProtocol, head.repeatsSecWebSocketExtensions,
+    ]
+    return "\(line) \(head.length) \(head.contentLength as Any) \(fields) \(flags)"
+  }
+
+  /// `range` of `text` as text.
+  static func slice(_ text: String, _ range: Range<Int>?) -> String? {
+    range.map { String(decoding: Array(text.utf8)[$0], as: UTF8.self) }
+  }
+
+  /// What `write` appends to an empty buffer.
+  static func written(_ write: (inout ByteBuffer) -> Void) -> String {
+    var buffer = ByteBuffer()
+    write(&buffer)
+    return buffer.bytes.string
+  }
+}
+
+/// SplitMix64, seeded from MARTLET_SEED or the clock; the seed is printed so that a failure can be repeated.
+struct HTTPTestRandom: RandomNumberGenerator {
+  let seed: UInt64
+  private var state: UInt64
+
+  init(_ test: String) {
+    let given = ProcessInfo.processInfo.environment["MARTLET_SEED"].flatMap { UInt64($0) }
+    seed = given ?? UInt64.random(in: 0...UInt64.max)
+    state = seed
+    print("\(test): MARTLET_SEED=\(seed)")
+  }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var mixed = state
+    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+    return mixed ^ (mixed >> 31)
+  }
+}
