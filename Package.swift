@@ -18,7 +18,7 @@ let package = Package(
     .systemLibrary(name: "CCrypto"),
     .target(name: "Buffers", swiftSettings: settings),
     .target(name: "Wire", dependencies: ["Buffers"], swiftSettings: settings),
-    .target(name: "Auth", dependencies: ["CCrypto", "Wire", "Buffers"], swiftSettings: settings),
+    .target(name: "Auth", dependencies: ["CCrypto", "Buffers"], swiftSettings: settings),
     .target(name: "Topics", dependencies: ["Buffers"], swiftSettings: settings),
     .target(name: "Dialects", dependencies: ["Topics", "Wire", "Buffers"], swiftSettings: settings),
     .target(name: "EventLoop", dependencies: ["CLinux", "Buffers"], swiftSettings: settings),
