@@ -1,0 +1,145 @@
+// What an operator decided: plain values, made once at start-up and shared read-only by every reactor.
+
+/// Every setting of a gateway, each with its default. `Configuration.load` fills it from flags, environment and file.
+public struct Configuration: Sendable {
+  /// Development mode: open token endpoints, localhost origins, the echo mount, generated secrets. Default off.
+  public var development = false
+  /// Which set of mounts is served where `listeners` is not written out. Default `onePort`.
+  public var profile = Profile.onePort
+  /// Who answers `/` in the one-port profile. Default the handlers and channels pair (PROTOCOLS 6.3).
+  public var rootOwner = MountTarget.handlersAndChannels
+  /// Who answers `/ws` in the one-port profile. Default sessions (PROTOCOLS 6.3).
+  public var wsOwner = MountTarget.dialect(.sessions)
+  /// What is listened on, with its mounts, already expanded from the profile. At least one.
+  public var listeners: [ListenerConfiguration] = []
+  /// The listener of `/livez`, `/readyz` and `/metrics`, or nil for none. Default 127.0.0.1, port 9090.
+  public var admin: AdminConfiguration? = AdminConfiguration()
+  /// Reactor threads, 1...64; 0 stands for one per core. Default 0.
+  public var reactorCount = 0
+  /// Whether each reactor stays on one core. Default off: helps only where nothing else runs on the machine.
+  public var pinsReactors = false
+  /// Most client connections at a time, or nil for what the descriptor limit allows. Default nil.
+  public var connectionsMax: Int?
+  /// Milliseconds between WebSocket pings on native connections, all dialects (PROTOCOLS G6). Default 30 000.
+  public var heartbeatIntervalMilliseconds = 30_000
+  /// What happens to a subscriber that reads too slowly. Default `close`.
+  public var slowConsumerPolicy = SlowConsumerPolicy.close
+  /// Origins that browsers may come from, besides the request's own host (PROTOCOLS G14). Default none.
+  public var corsOrigins: [String] = []
+  /// Maxima and deadlines.
+  public var limits = Limits()
+  /// The `handlers` dialect.
+  public var handlers = HandlersConfiguration()
+  /// The `channels` dialect.
+  public var channels = ChannelsConfiguration()
+  /// The `sessions` dialect.
+  public var sessions = SessionsConfiguration()
+  /// The `walkers` dialect.
+  public var walkers = WalkersConfiguration()
+  /// How a log line looks. Default `text`.
+  public var logFormat = LogFormat.text
+  /// The least severe level that is logged. Default `info`.
+  public var logLevel = LogLevel.info
+
+  /// The defaults, with no listener.
+  public init() {}
+}
+
+/// One listening socket and what is served on it.
+public struct ListenerConfiguration: Sendable, Equatable {
+  /// Where clients connect.
+  public var address: ListenerAddress
+  /// What is served, in the order written. `MountTable.build` refuses rules that overlap.
+  public var mounts: [MountConfiguration]
+
+  public init(address: ListenerAddress, mounts: [MountConfiguration]) {
+    self.address = address
+    self.mounts = mounts
+  }
+}
+
+/// Where a listener listens.
+public enum ListenerAddress: Sendable, Equatable {
+  /// A numeric IPv4 or IPv6 address and a port; port 0 lets the system choose one.
+  case tcp(host: String, port: UInt16)
+  /// A Unix-domain socket and the permission bits of its file.
+  case unix(path: String, mode: UInt32)
+}
+
+extension ListenerAddress: CustomStringConvertible {
+  /// `127.0.0.1:8080`, `[::1]:8080` or `unix:/run/martlet.sock`.
+  public var description: String {
+    switch self {
+    case .tcp(let host, let port): host.utf8.contains(0x3A) ? "[\(host)]:\(port)" : "\(host):\(port)"
+    case .unix(let path, _): "unix:\(path)"
+    }
+  }
+}
+
+/// The listener for operators. Never one that clients reach.
+public struct AdminConfiguration: Sendable, Equatable {
+  /// Numeric address. Default 127.0.0.1.
+  public var host = "127.0.0.1"
+  /// TCP port; 0 lets the system choose one. Default 9090.
+  public var port: UInt16 = 9090
+
+  public init() {}
+}
+
+/// What happens to a subscriber past `outboundBytesMax` or `outboundAgeMillisecondsMax`.
+public enum SlowConsumerPolicy: String, Sendable, CaseIterable {
+  /// Close it with 3008 `slow`.
+  case close
+  /// Drop the newest message for it and count it.
+  case drop
+}
+
+/// A signing secret. Its description never shows it, so that it cannot reach a log by accident.
+public struct Secret: Sendable, Equatable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+  /// The secret itself; its UTF-8 is the key.
+  public let text: String
+
+  public init(_ text: String) { self.text = text }
+
+  public var description: String { "<secret>" }
+  public var debugDescription: String { "<secret>" }
+  public var customMirror: Mirror { Mirror(self, children: []) }
+}
+
+/// Settings of the `handlers` dialect (PROTOCOLS 1).
+public struct HandlersConfiguration: Sendable {
+  /// The HS256 secret, `HANDLERS_JWT_SECRET`. Non-nil after loading wherever the dialect is mounted and served.
+  public var jwtSecret: Secret?
+
+  public init() {}
+}
+
+/// Settings of the `channels` dialect (PROTOCOLS 2).
+public struct ChannelsConfiguration: Sendable {
+  /// The HS256 secret, `NEXUS_JWT_SECRET`. Non-nil after loading wherever the dialect is mounted and served.
+  public var jwtSecret: Secret?
+  /// Literal tokens and the user id each stands for. Default none (off).
+  public var staticTokens: [String: String] = [:]
+  /// The `message` of the first message that the server sends. Default "Welcome to Nexus WebSocket".
+  public var welcomeMessage = "Welcome to Nexus WebSocket"
+  /// Milliseconds between `system_health` broadcasts on the channel `telemetry`; 0 for none. Default 5 000.
+  public var telemetryIntervalMilliseconds = 5_000
+
+  public init() {}
+}
+
+/// Settings of the `sessions` dialect (PROTOCOLS 4).
+public struct SessionsConfiguration: Sendable {
+  /// The HS256 secret, `JWT_SECRET_KEY`. Non-nil after loading wherever the dialect is mounted and served.
+  public var jwtSecret: Secret?
+
+  public init() {}
+}
+
+/// Settings of the `walkers` dialect (PROTOCOLS 5).
+public struct WalkersConfiguration: Sendable {
+  /// The HS256 secret, `TOKEN_SECRET`. Non-nil after loading wherever the dialect is mounted and served.
+  public var tokenSecret: Secret?
+
+  public init() {}
+}

@@ -1,0 +1,112 @@
+// Every maximum and every deadline of the gateway, with its reason and its allowed range. Read at start-up, then constant.
+
+/// The limits of one gateway. An operator may change each within the range that `Limits.table` gives.
+public struct Limits: Sendable, Equatable {
+  /// Longest client message in bytes, whole or summed over its fragments; longer closes with 1009 (PROTOCOLS G4).
+  public var messageBytesMax = 1_048_576
+  /// Most fragments of one message; more closes with 1008 (HOSTILE 18).
+  public var fragmentsMax = 1_024
+  /// Longest HTTP request body in bytes; longer is answered 413.
+  public var bodyBytesMax = 65_536
+  /// Bytes that may wait for one subscriber that does not read, before `slowConsumerPolicy` applies.
+  public var outboundBytesMax = 4 * 1_048_576
+  /// Milliseconds that the oldest waiting byte of a subscriber may age, before `slowConsumerPolicy` applies.
+  public var outboundAgeMillisecondsMax = 30_000
+  /// Subscriptions that one connection may hold at a time.
+  public var subscriptionsPerConnectionMax = 1_000
+  /// Longest channel name in bytes of UTF-8.
+  public var channelNameBytesMax = 255
+  /// Longest `filters` value of one subscription in bytes of JSON.
+  public var filterBytesMax = 4_096
+  /// Milliseconds from accept to the end of a request head and body, and to authentication where it comes later.
+  public var handshakeTimeoutMilliseconds = 10_000
+  /// Milliseconds between our CLOSE and the reset of a peer that does not close.
+  public var closeTimeoutMilliseconds = 5_000
+  /// Milliseconds that a stopping gateway waits for its connections to flush and go.
+  public var drainTimeoutMilliseconds = 10_000
+
+  /// The defaults.
+  public init() {}
+
+  /// Connections that may be configured: more descriptors than any Linux process gets by default.
+  public static let connectionsMaxRange = 1...16_777_216
+  /// Reactors that may be configured; the interest table keeps one bit for each in a 64-bit word.
+  public static let reactorCountRange = 0...64
+  /// Milliseconds between heartbeats: under a second they are the load, over an hour proxies have long dropped the connection.
+  public static let heartbeatRange = 1_000...3_600_000
+  /// Milliseconds between telemetry broadcasts; 0 switches them off.
+  public static let telemetryRange = 0...3_600_000
+  /// Shortest secret in bytes that is accepted outside development: the size of the HMAC-SHA-256 key it becomes.
+  public static let secretBytesMin = 32
+  /// Longest message in bytes on the development echo: what the Autobahn suite sends.
+  public static let echoMessageBytesMax = 16 * 1_048_576
+  /// Most fragments of one message on the development echo: what the Autobahn suite sends, and one.
+  public static let echoFragmentsMax = 65_537
+  /// Longest configuration file in bytes; one written by hand is a thousandth of this.
+  public static let configurationFileBytesMax = 1_048_576
+  /// Listeners that may be configured: each takes one descriptor and one epoll registration per reactor.
+  public static let listenersMax = 64
+  /// Mounts of one listener: the look-up is a linear scan.
+  public static let mountsPerListenerMax = 64
+  /// Longest path rule in bytes: longer than any path a proxy would forward to a WebSocket.
+  public static let pathRuleBytesMax = 255
+  /// Longest path of a Unix-domain socket in bytes: `sun_path` less its terminating zero.
+  public static let unixPathBytesMax = 107
+  /// Log lines that may wait for the writer thread, about a megabyte; more are dropped and counted.
+  public static let logLinesQueuedMax = 4_096
+  /// Longest log value in bytes of UTF-8 before escaping; the rest is cut.
+  public static let logValueBytesMax = 1_024
+  /// Log lines of one event name that one reactor writes in a second; the rest are counted.
+  public static let logLinesPerSecondMax = 10
+}
+
+/// One adjustable limit: what it is called, where it lives, what it may be and why it is what it is.
+public struct LimitRule: Sendable {
+  /// The key below `limits.` in the configuration.
+  public let name: String
+  /// The field of `Limits`.
+  public let field: any WritableKeyPath<Limits, Int> & Sendable
+  /// The allowed values.
+  public let range: ClosedRange<Int>
+  /// Why the default is what it is, in one sentence for `default-config`.
+  public let reason: String
+}
+
+extension Limits {
+  /// Every adjustable limit, in the order of `default-config`.
+  public static let table: [LimitRule] = [
+    LimitRule(
+      name: "messageBytesMax", field: \.messageBytesMax, range: 1_024...268_435_456,
+      reason: "Longest client message in bytes (close 1009). 1 MiB is what the protocols promise."),
+    LimitRule(
+      name: "fragmentsMax", field: \.fragmentsMax, range: 1...1_048_576,
+      reason: "Most fragments of one message (close 1008). 1 MiB in 1 KiB pieces fits."),
+    LimitRule(
+      name: "bodyBytesMax", field: \.bodyBytesMax, range: 256...16_777_216,
+      reason: "Longest HTTP request body in bytes (status 413). The endpoints take small JSON objects."),
+    LimitRule(
+      name: "outboundBytesMax", field: \.outboundBytesMax, range: 16_384...1_073_741_824,
+      reason: "Bytes that may wait for one slow subscriber. Four of the longest messages."),
+    LimitRule(
+      name: "outboundAgeMillisecondsMax", field: \.outboundAgeMillisecondsMax, range: 100...3_600_000,
+      reason: "Age of the oldest byte waiting for one slow subscriber. One heartbeat."),
+    LimitRule(
+      name: "subscriptionsPerConnectionMax", field: \.subscriptionsPerConnectionMax, range: 1...1_000_000,
+      reason: "Subscriptions of one connection. A page shows tens of channels, not thousands."),
+    LimitRule(
+      name: "channelNameBytesMax", field: \.channelNameBytesMax, range: 1...4_096,
+      reason: "Longest channel name in bytes. Names are interned per reactor."),
+    LimitRule(
+      name: "filterBytesMax", field: \.filterBytesMax, range: 2...65_536,
+      reason: "Longest filters object in bytes. It is compared against every message of its channel."),
+    LimitRule(
+      name: "handshakeTimeoutMilliseconds", field: \.handshakeTimeoutMilliseconds, range: 100...600_000,
+      reason: "From accept to a complete request. A slow mobile link needs two or three seconds."),
+    LimitRule(
+      name: "closeTimeoutMilliseconds", field: \.closeTimeoutMilliseconds, range: 100...600_000,
+      reason: "From our CLOSE to the reset of a peer that stays silent."),
+    LimitRule(
+      name: "drainTimeoutMilliseconds", field: \.drainTimeoutMilliseconds, range: 0...3_600_000,
+      reason: "How long a stopping gateway waits for connections to flush. Service managers kill after 30 to 90 s."),
+  ]
+}

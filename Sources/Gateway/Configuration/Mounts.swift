@@ -1,0 +1,175 @@
+// Which dialect answers which path: rules, the table of one listener, its look-up. Built at start-up, read by every reactor.
+
+/// Which paths a mount answers. A path is the request target up to its query, undecoded.
+public enum PathRule: Sendable, Equatable {
+  /// Exactly this path, written `/chat`.
+  case exact(String)
+  /// Every path that begins with this text, which ends in `/`; written `/chat/*`. The path `/chat` is not one.
+  case prefix(String)
+  /// Every path, written `*`.
+  case any
+
+  /// Reads the configuration's spelling, or returns nil when it is none of the three.
+  public init?(_ text: String) {
+    if text == "*" || text == "/*" {
+      self = .any
+      return
+    }
+    guard text.utf8.count <= Limits.pathRuleBytesMax, text.utf8.first == 0x2F,
+      text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x3F && $0 != 0x23 })
+    else { return nil }
+    if text.hasSuffix("/*") {
+      self = .prefix(String(text.dropLast()))
+    } else {
+      self = .exact(text)
+    }
+    let stem = if case .prefix(let stem) = self { stem } else { text }
+    if stem.utf8.contains(0x2A) { return nil }
+  }
+
+  /// The configuration's spelling.
+  public var text: String {
+    switch self {
+    case .exact(let path): path
+    case .prefix(let stem): stem + "*"
+    case .any: "*"
+    }
+  }
+
+  /// Whether some path matches both rules.
+  public func overlaps(_ other: PathRule) -> Bool {
+    switch (self, other) {
+    case (.any, _), (_, .any): true
+    case (.exact(let one), .exact(let two)): one == two
+    case (.exact(let path), .prefix(let stem)), (.prefix(let stem), .exact(let path)): path.hasPrefix(stem)
+    case (.prefix(let one), .prefix(let two)): one.hasPrefix(two) || two.hasPrefix(one)
+    }
+  }
+}
+
+/// One mount: the paths it answers and who answers there.
+public struct MountConfiguration: Sendable, Equatable {
+  public var rule: PathRule
+  public var target: MountTarget
+
+  public init(_ rule: PathRule, _ target: MountTarget) {
+    self.rule = rule
+    self.target = target
+  }
+}
+
+/// Why the mounts of a listener cannot be served together.
+public enum MountError: Error, Equatable, CustomStringConvertible {
+  /// Some request would match both.
+  case ambiguous(MountConfiguration, MountConfiguration)
+  /// The handlers and channels pair stands somewhere else than on `*` or `/`.
+  case pairOffRoot(PathRule)
+  /// More than `Limits.mountsPerListenerMax`.
+  case tooMany(Int)
+
+  public var description: String {
+    switch self {
+    case .ambiguous(let one, let two):
+      "the mounts \"\(one.rule.text)\" (\(one.target.name)) and \"\(two.rule.text)\" (\(two.target.name)) "
+        + "could match the same request"
+    case .pairOffRoot(let rule):
+      "handlers and channels can share \"*\" or \"/\" only, not \"\(rule.text)\""
+    case .tooMany(let count):
+      "\(count) mounts, at most \(Limits.mountsPerListenerMax) are allowed"
+    }
+  }
+}
+
+/// The mounts of one listener, ready to be looked up.
+public struct MountTable: Sendable {
+  /// What was built, in order; a handlers mount and a channels mount on one path are one entry here.
+  public let mounts: [MountConfiguration]
+
+  private enum Match: UInt8 { case exact, prefix, any }
+  private struct Entry {
+    let match: Match
+    let start: Int
+    let end: Int
+    let target: MountTarget
+  }
+  /// One entry for each of `mounts`; plain values, so that a look-up retains nothing.
+  private let entries: [Entry]
+  /// The texts of all rules, end to end.
+  private let texts: [UInt8]
+
+  private init(mounts: [MountConfiguration]) {
+    var entries: [Entry] = []
+    var texts: [UInt8] = []
+    for mount in mounts {
+      let start = texts.count
+      let match: Match
+      switch mount.rule {
+      case .exact(let path):
+        match = .exact
+        texts.append(contentsOf: path.utf8)
+      case .prefix(let stem):
+        match = .prefix
+        texts.append(contentsOf: stem.utf8)
+      case .any:
+        match = .any
+      }
+      entries.append(Entry(match: match, start: start, end: texts.count, target: mount.target))
+    }
+    self.mounts = mounts
+    self.entries = entries
+    self.texts = texts
+  }
+
+  /// Checks the mounts of one listener and builds their table.
+  ///
+  /// Two mounts that could match the same request are refused, save handlers and channels together on `*` or `/`, which become
+  /// one pair (PROTOCOLS 6.3).
+  public static func build(_ mounts: [MountConfiguration]) throws(MountError) -> MountTable {
+    if mounts.count > Limits.mountsPerListenerMax { throw .tooMany(mounts.count) }
+    var merged: [MountConfiguration] = []
+    for mount in mounts {
+      if mount.target == .handlersAndChannels && !mount.rule.mayBePaired { throw .pairOffRoot(mount.rule) }
+      if let index = merged.firstIndex(where: { $0.rule.overlaps(mount.rule) }) {
+        guard merged[index].rule == mount.rule, mount.rule.mayBePaired,
+          merged[index].target.isHalfOfPair(with: mount.target)
+        else { throw .ambiguous(merged[index], mount) }
+        merged[index].target = .handlersAndChannels
+      } else {
+        merged.append(mount)
+      }
+    }
+    return MountTable(mounts: merged)
+  }
+
+  /// Who answers `path` (the request target up to its query, undecoded), or nil for nobody. Allocates nothing. Any thread.
+  public func find(path: Span<UInt8>) -> MountTarget? {
+    let texts = texts.span
+    let entries = entries.span
+    for index in 0..<entries.count {
+      let entry = entries[index]
+      let length = entry.end - entry.start
+      switch entry.match {
+      case .any: return entry.target
+      case .exact: if path.count != length { continue }
+      case .prefix: if path.count < length { continue }
+      }
+      var offset = 0
+      while offset < length && path[offset] == texts[entry.start + offset] { offset += 1 }
+      if offset == length { return entry.target }
+    }
+    return nil
+  }
+}
+
+extension PathRule {
+  /// Whether handlers and channels may share the path.
+  fileprivate var mayBePaired: Bool { self == .any || self == .exact("/") }
+}
+
+extension MountTarget {
+  /// Whether the two are handlers and channels, in either order.
+  fileprivate func isHalfOfPair(with other: MountTarget) -> Bool {
+    (self == .dialect(.handlers) && other == .dialect(.channels))
+      || (self == .dialect(.channels) && other == .dialect(.handlers))
+  }
+}
