@@ -4,7 +4,8 @@ import Buffers
 
 /// Member filters of PROTOCOLS 2.3. A filter matches when for every one of its members the data has an equal one, or one equal to an
 /// element where the filter gives an array. Equality is JSON's: numbers by value (`1`, `1.0`, `10e-1`; -0 is 0), strings by text,
-/// objects in any order, arrays in order. Of members with the same name the last one counts.
+/// objects in any order, arrays in order. Where the data names a member twice the last one counts; a filter that does so demands
+/// both.
 public enum JSONFilter {
   /// Nested (object or array) data values longer than this in raw bytes equal nothing: comparing them is work per subscriber.
   public static let nestedValueBytesMax = 65_536
@@ -86,7 +87,7 @@ struct JSONComparison {
     case .true, .false, .null:
       return true
     case .string:
-      return JSONText.equal(left, a.start + 1..<a.end - 1, right, b.start + 1..<b.end - 1)
+      return JSONText.equal(left, a.contents, right, b.contents)
     case .number:
       work -= a.range.count + b.range.count
       if work < 0 { return false }

@@ -85,8 +85,16 @@ enum JSONText {
     if leftRange.count == rightRange.count && left.extracting(leftRange).equals(right.extracting(rightRange)) {
       return true
     }
-    var leftReader = JSONTextReader(leftRange)
-    var rightReader = JSONTextReader(rightRange)
+    var a = leftRange.lowerBound
+    var b = rightRange.lowerBound
+    while a < leftRange.upperBound && b < rightRange.upperBound {
+      if left[a] == JSONByte.backslash || right[b] == JSONByte.backslash { break }
+      if left[a] != right[b] { return false }
+      a += 1
+      b += 1
+    }
+    var leftReader = JSONTextReader(a..<leftRange.upperBound)
+    var rightReader = JSONTextReader(b..<rightRange.upperBound)
     while true {
       let byte = leftReader.next(left)
       if byte != rightReader.next(right) { return false }

@@ -36,6 +36,9 @@ public struct JSONValue: Sendable, Equatable, BitwiseCopyable {
 
   /// The raw slice, `start..<end`.
   @inlinable public var range: Range<Int> { start..<end }
+
+  /// What is between a string's quotes, escapes as written.
+  var contents: Range<Int> { start + 1..<max(start + 1, end - 1) }
 }
 
 /// Why a document was refused. Offsets count bytes from the start of what was scanned.

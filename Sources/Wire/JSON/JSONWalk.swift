@@ -76,7 +76,7 @@ enum JSONWalk {
       if isObject {
         guard position < bytes.count && bytes[position] == JSONByte.quote else { return nil }
         let keyEnd = stringEnd(bytes, position)
-        key = position + 1..<max(position + 1, keyEnd - 1)
+        key = JSONValue(kind: .string, start: position, end: keyEnd).contents
         position = skipSpace(bytes, keyEnd)
         position = skipSpace(bytes, min(position + 1, bytes.count))
       }
