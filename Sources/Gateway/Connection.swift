@@ -1,0 +1,85 @@
+// One client connection: a plain struct in its reactor's slab. That reactor's thread only.
+import Buffers
+import EventLoop
+import Topics
+import Wire
+
+/// What a connection is in the middle of.
+enum Phase: UInt8, BitwiseCopyable {
+  /// Waiting for a request head, or for the rest of one.
+  case head
+  /// The answer is queued; the rest of the request's body is being read past.
+  case body
+  /// A WebSocket.
+  case open
+  /// The last bytes are queued. What still arrives is thrown away.
+  case closing
+  /// Everything is sent, and so is the end of the stream; waiting for the peer's end.
+  case lingering
+}
+
+/// What a WebSocket connection speaks.
+enum Role: UInt8, BitwiseCopyable {
+  case none, channels, echo
+}
+
+/// Small facts about a connection.
+struct ConnectionFlags: OptionSet, BitwiseCopyable {
+  let rawValue: UInt8
+  /// In the list of connections to flush at the end of the turn.
+  static let dirty = ConnectionFlags(rawValue: 1)
+  /// Accepted over the limit: whatever it asks for, the answer is 503.
+  static let refused = ConnectionFlags(rawValue: 2)
+  /// A ping is out and no pong has come.
+  static let awaitsPong = ConnectionFlags(rawValue: 4)
+  /// In the list of connections that have more to read than one turn allows.
+  static let ready = ConnectionFlags(rawValue: 8)
+  /// The peer has finished sending.
+  static let peerEnded = ConnectionFlags(rawValue: 16)
+  /// Counted as a WebSocket.
+  static let counted = ConnectionFlags(rawValue: 32)
+}
+
+/// A connection. It owns no buffer while it is idle: received bytes live in the reactor's buffer, outgoing ones in shared chunks, and
+/// what must outlive a turn (an incomplete frame, a message under assembly) in an `Inbound` that exists only while needed.
+struct Connection: BitwiseCopyable {
+  let fd: Int32
+  /// The listener it came from, which decides its mounts.
+  let listener: UInt16
+  var phase = Phase.head
+  var role = Role.none
+  var flags: ConnectionFlags = []
+  /// Why it is ending, once it is.
+  var reason = CloseReason.disconnected
+  /// The user's id as a JSON string, interned; `InternTable.none` when there is none.
+  var user = InternTable.none
+  /// The side allocation for received bytes, in the reactor's pool; `none` while there is none.
+  var inbound = UInt32.max
+  var subscriptions = SubscriptionList()
+  var outbound = OutboundQueue()
+  /// When the timer must look at it, in milliseconds of the monotonic clock: the end of the handshake, the next heartbeat, or
+  /// the end of patience.
+  var deadlineMilliseconds: UInt64 = 0
+  let peer: PeerAddress
+
+  init(fd: Int32, listener: UInt16, peer: PeerAddress) {
+    self.fd = fd
+    self.listener = listener
+    self.peer = peer
+  }
+}
+
+/// What a connection keeps between two reads.
+struct Inbound: ~Copyable {
+  /// Bytes received and not yet used: part of a request head, of a frame header or of a control frame.
+  var tail = ByteBuffer()
+  /// The message under assembly.
+  var message = ByteBuffer()
+  var decoder = FrameDecoder()
+  var head = HTTPHeadParser()
+  /// The rest of a request's body to be read past, in phase `body`.
+  var body: HTTPBodyDecoder?
+
+  /// Whether nothing here is needed any more.
+  var isIdle: Bool { tail.isEmpty && message.isEmpty && !decoder.isMidMessage && body == nil }
+}

@@ -1,0 +1,173 @@
+// Receiving: from the socket into the reactor's one buffer, and from there to whatever the connection speaks. Reactor's thread.
+import Buffers
+import EventLoop
+import Wire
+
+extension Shard {
+  /// Bytes that a connection can have kept from earlier reads: part of a request head at most.
+  static let tailBytesMax = 16_384
+
+  /// Reads what a socket has, a bounded number of times, and hands it on. Step 2 of the data path.
+  mutating func readable(_ slot: UInt32, _ buffer: inout ByteBuffer, mayHaveEnded: Bool) {
+    let token = connections.token(of: slot)
+    for _ in 0..<Self.readsPerTurnMax {
+      buffer.removeAll()
+      let kept = connections[slot].inbound
+      var inbound = Inbound()
+      if kept != Pool<Inbound>.none, let taken = inbounds.take(kept) {
+        inbound = taken
+        buffer.append(inbound.tail.bytes)
+        inbound.tail = ByteBuffer()
+      }
+      let before = buffer.count
+      let transfer = System.receive(connections[slot].fd, into: &buffer, atMost: Self.receiveBytes)
+      if case .moved(let count) = transfer {
+        counters.add(.bytesIn, count)
+        process(slot, token, &buffer, &inbound)
+      } else if before > 0 {
+        inbound.tail.append(buffer.bytes)
+      }
+      keep(inbound, of: token, at: kept)
+      switch transfer {
+      case .moved(let count):
+        guard connections.isCurrent(token) else { return }
+        // Less than was asked for means that the socket is empty; the next byte makes a new edge.
+        if count < Self.receiveBytes && !mayHaveEnded { return }
+      case .wouldBlock:
+        return
+      case .end:
+        peerEnded(slot)
+        return
+      case .failed:
+        drop(slot, .networkError)
+        return
+      }
+    }
+    if !connections[slot].flags.contains(.ready) {
+      connections[slot].flags.insert(.ready)
+      ready.append(token)
+    }
+  }
+
+  /// Puts the side allocation back, or drops it when it holds nothing or its connection has gone.
+  private mutating func keep(_ inbound: consuming Inbound, of token: SlabToken, at index: UInt32) {
+    guard connections.isCurrent(token) else {
+      if index != Pool<Inbound>.none { inbounds.discard(index) }
+      return
+    }
+    if inbound.isIdle {
+      if index != Pool<Inbound>.none { inbounds.discard(index) }
+      connections[token.index].inbound = Pool<Inbound>.none
+    } else if index != Pool<Inbound>.none {
+      inbounds.putBack(inbound, at: index)
+    } else {
+      connections[token.index].inbound = inbounds.insert(inbound)
+    }
+  }
+
+  /// Works through the bytes of `buffer`. What cannot be used yet goes into `inbound.tail`.
+  private mutating func process(
+    _ slot: UInt32, _ token: SlabToken, _ buffer: inout ByteBuffer, _ inbound: inout Inbound
+  ) {
+    var offset = 0
+    while offset < buffer.count {
+      switch connections[slot].phase {
+      case .head:
+        if !receiveHead(slot, &buffer, &offset, &inbound) { return }
+      case .body:
+        if !receiveBody(slot, &buffer, &offset, &inbound) { return }
+      case .open:
+        receiveFrames(slot, token, &buffer, &offset, &inbound)
+        if !connections.isCurrent(token) { return }
+        if connections[slot].phase == .open { return }
+      case .closing, .lingering:
+        inbound.message = ByteBuffer()
+        inbound.decoder = FrameDecoder()
+        return
+      }
+    }
+  }
+
+  /// Decodes frames until the buffer is used up or the connection is no longer open. Step 3 of the data path.
+  private mutating func receiveFrames(
+    _ slot: UInt32, _ token: SlabToken, _ buffer: inout ByteBuffer, _ offset: inout Int, _ inbound: inout Inbound
+  ) {
+    let role = connections[slot].role
+    let frameLimits = frameLimits(role)
+    while true {
+      let step = inbound.decoder.next(
+        in: &buffer, at: &offset, sender: .client, allowsCompression: false, limits: frameLimits)
+      switch step {
+      case .needsMore(let from):
+        inbound.tail.append(buffer.bytes.extracting(from..<buffer.count))
+        offset = buffer.count
+        return
+      case .message(let opcode, let range, _):
+        counters.add(.messagesIn)
+        receive(slot, role, opcode, buffer.bytes.extracting(range))
+      case .part(let opcode, let range, let isLast, _):
+        inbound.message.append(buffer.bytes.extracting(range))
+        if isLast {
+          counters.add(.messagesIn)
+          let message = inbound.message
+          inbound.message = ByteBuffer()
+          receive(slot, role, opcode, message.bytes)
+        }
+      case .control(let opcode, let range):
+        receiveControl(slot, opcode, buffer.bytes.extracting(range))
+      case .violation(let violation):
+        close(slot, CloseReason(violation), violation.text)
+      }
+      guard connections.isCurrent(token), connections[slot].phase == .open else { return }
+    }
+  }
+
+  /// Hands a whole message to the dialect. Step 4 of the data path.
+  @inline(__always)
+  private mutating func receive(_ slot: UInt32, _ role: Role, _ opcode: Opcode, _ message: Span<UInt8>) {
+    switch role {
+    case .channels: receiveChannels(slot, opcode, message)
+    case .echo: reply(slot, opcode, message)
+    case .none: break
+    }
+  }
+
+  /// Ping, pong and close. RFC 6455 section 5.5.
+  private mutating func receiveControl(_ slot: UInt32, _ opcode: Opcode, _ body: Span<UInt8>) {
+    switch opcode {
+    case .ping: reply(slot, .pong, body)
+    case .pong: connections[slot].flags.remove(.awaitsPong)
+    default:
+      do {
+        acceptClose(slot, try CloseBody.decode(body))
+      } catch {
+        close(slot, CloseReason(error), error.text)
+      }
+    }
+  }
+
+  private func frameLimits(_ role: Role) -> FrameLimits {
+    if role == .echo {
+      return FrameLimits(messageBytesMax: Limits.echoMessageBytesMax, fragmentsMax: Limits.echoFragmentsMax)
+    }
+    return FrameLimits(messageBytesMax: limits.messageBytesMax, fragmentsMax: limits.fragmentsMax)
+  }
+
+  /// The peer has finished sending. What was queued for it before is still delivered when it asked by HTTP.
+  private mutating func peerEnded(_ slot: UInt32) {
+    switch connections[slot].phase {
+    case .open:
+      drop(slot, .disconnected)
+    case .lingering:
+      drop(slot, connections[slot].reason)
+    case .head, .body, .closing:
+      if connections[slot].outbound.isEmpty {
+        drop(slot, connections[slot].phase == .closing ? connections[slot].reason : .disconnected)
+      } else {
+        if connections[slot].phase != .closing { connections[slot].reason = .httpDone }
+        connections[slot].phase = .closing
+        connections[slot].flags.insert(.peerEnded)
+      }
+    }
+  }
+}

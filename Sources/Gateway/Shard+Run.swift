@@ -1,0 +1,121 @@
+// The event loop of one reactor: wait, read, take the mail, look at the clock, flush. Its own thread.
+import Buffers
+import EventLoop
+
+extension Shard {
+  /// Longest sleep. Nothing depends on it but how fresh the metrics are.
+  static let sleepMillisecondsMax: UInt64 = 1_000
+
+  /// Serves until the gateway stops and the connections are gone or out of time.
+  mutating func serve() {
+    var buffer = ByteBuffer(capacity: Self.receiveBytes + Self.tailBytesMax)
+    var gather = GatherList()
+    registerListeners()
+    shared.enterReady()
+    telemetryMilliseconds = now + UInt64(shared.configuration.channels.telemetryIntervalMilliseconds)
+    while !isDone() { turn(&buffer, &gather) }
+    publishMetrics()
+  }
+
+  /// One turn of the loop.
+  mutating func turn(_ buffer: inout ByteBuffer, _ gather: inout GatherList) {
+    let eventCount = reactor.wait(timeoutMilliseconds: sleepTime())
+    shared.doorbells[number].disarm()
+    let started = reactor.wokeNanoseconds
+    now = started / 1_000_000
+    clock.set(System.wallMilliseconds())
+
+    for index in 0..<eventCount {
+      guard let event = reactor.event(index) else { continue }
+      handle(event.token, event.readiness, &buffer)
+      flushIfLarge(&gather)
+    }
+    readAgain(&buffer, &gather)
+    takeMail(&gather)
+    runTimers()
+    if shared.isStopping { drain() }
+    flush(&gather)
+    sendMail()
+
+    let finished = System.monotonicNanoseconds()
+    counters.recordTurn(nanoseconds: finished &- started)
+    if now >= publishMetricsMilliseconds { publishMetrics() }
+  }
+
+  /// Milliseconds to sleep: none while there is work left, else until the next timer. Arms the doorbell.
+  private mutating func sleepTime() -> Int {
+    if !ready.isEmpty { return 0 }
+    shared.doorbells[number].arm()
+    // After arming: a post published before this look is seen here, one published later rings.
+    for index in 0..<consumers.count where index != number && !consumers[index].isEmpty() { return 0 }
+    // A full ring is tried again soon; its consumer does not tell when there is room.
+    if overflowCount > 0 { return 1 }
+    var limit = Self.sleepMillisecondsMax
+    let current = System.monotonicNanoseconds() / 1_000_000
+    if number == 0 && shared.configuration.channels.telemetryIntervalMilliseconds > 0 {
+      limit = min(limit, telemetryMilliseconds > current ? telemetryMilliseconds - current : 0)
+    }
+    if unmuteMilliseconds > 0 { limit = min(limit, 100) }
+    if drainDeadline > 0 { limit = min(limit, 20) }
+    if counters[.turns] != publishedTurns { limit = min(limit, 100) }
+    return Int(timers.delay(from: current, atMost: limit))
+  }
+
+  /// Dispatches one readiness event.
+  @inline(__always)
+  private mutating func handle(_ token: SlabToken, _ readiness: Readiness, _ buffer: inout ByteBuffer) {
+    if token.generation == 0 {
+      accept(listener: token.index)
+      return
+    }
+    guard connections.isCurrent(token) else {
+      counters.add(.staleEvents)
+      return
+    }
+    let slot = token.index
+    if readiness.contains(.broken) && !readiness.contains(.readable) {
+      drop(slot, .networkError)
+      return
+    }
+    if readiness.contains(.writable) && connections[slot].outbound.isBlocked { resume(slot) }
+    if readiness.contains(.readable) || readiness.contains(.readEnd) {
+      readable(slot, &buffer, mayHaveEnded: readiness.contains(.readEnd) || readiness.contains(.broken))
+    }
+  }
+
+  /// Reads on for connections that had more than one turn's share, each another share.
+  private mutating func readAgain(_ buffer: inout ByteBuffer, _ gather: inout GatherList) {
+    let count = ready.count
+    if count == 0 { return }
+    for index in 0..<count {
+      let token = ready[index]
+      guard connections.isCurrent(token) else { continue }
+      connections[token.index].flags.remove(.ready)
+      readable(token.index, &buffer, mayHaveEnded: true)
+      flushIfLarge(&gather)
+    }
+    ready.removeFirst(count)
+  }
+
+  /// Whether a stopping reactor has nothing left to do.
+  private func isDone() -> Bool {
+    drainDeadline > 0 && (connections.count == 0 || now >= drainDeadline)
+  }
+
+  /// The number of turns when the metrics were last published: when nothing has happened since, they are up to date.
+  private var publishedTurns: UInt64 { shared.metrics[number].load(Counter.turns.rawValue) }
+
+  /// Publishes the counters and measures the gauges.
+  mutating func publishMetrics() {
+    publishMetricsMilliseconds = now + 100
+    counters.set(.connections, connections.count)
+    counters.set(.webSockets, webSocketCount)
+    counters.set(.subscriptions, topics.subscriptionCount)
+    counters.set(.topics, topics.topicCount)
+    counters.set(.outboundWaitingBytes, outbox.waitingBytes)
+    counters.set(.postOverflow, overflowCount)
+    counters.set(.timers, timers.count)
+    counters.publish(to: shared.metrics[number])
+    log.reportSuppressed(nowMilliseconds: Int(now))
+  }
+}

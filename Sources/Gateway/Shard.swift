@@ -1,0 +1,121 @@
+// One reactor's share of the gateway: its connections, its subscribers, its outgoing bytes. Lives on its reactor's thread.
+import Auth
+import Buffers
+import Dialects
+import EventLoop
+import Topics
+import Wire
+
+/// The state of one reactor, in one non-copyable struct on its thread's stack: no locks, no reference counts on the way of a message.
+/// The extensions follow the path of the bytes: Run, Accept, Connection (receiving), HTTP, Channels, Fanout, Mailbox,
+/// Flush, Close, Timers.
+struct Shard: ~Copyable {
+  /// This reactor's number.
+  let number: Int
+  let shared: SharedState
+  let limits: Limits
+  let interest: Interest?
+  let channelsMask: UInt64
+
+  var reactor: Reactor
+  var connections: Slab<Connection>
+  var inbounds = Pool<Inbound>()
+  var outbox = Outbox()
+  var topics: TopicTable
+  var users = InternTable()
+  var timers: TimerWheel
+  var counters = Counters()
+  var log: RateLimitedLog
+
+  /// Descriptors of this reactor's listeners, by listener number; -1 where it has none.
+  var listenerFds: GrowableArray<Int32>
+  /// A descriptor in reserve, so that one more connection can be taken and refused when the table is full.
+  var reserveFd: Int32
+  /// When listeners that were muted for lack of descriptors are looked at again; 0 when none is muted.
+  var unmuteMilliseconds: UInt64 = 0
+
+  /// Connections with output to send when the turn ends.
+  var dirty = GrowableArray<UInt32>(capacity: 1024)
+  /// Connections that have more to read than the turn allowed.
+  var ready = GrowableArray<SlabToken>(capacity: 64)
+  /// The publishes at the end of this turn's log that all go to one topic.
+  var run = FanoutRun()
+
+  /// Rings to the other reactors and from them, by reactor number; the own entries stay unused.
+  var producers: FixedArray<RingProducer<Post>>
+  var consumers: FixedArray<RingConsumer<Post>>
+  /// Posts that found their ring full, oldest first.
+  var overflow: FixedArray<GrowableArray<Post>>
+  /// Reactors that were pushed to in this turn, one bit each.
+  var pushed: UInt64 = 0
+  var overflowCount = 0
+
+  // Scratch, kept for its allocation.
+  var scratch = ByteBuffer(capacity: 4096)
+  var nameScratch = ByteBuffer(capacity: 256)
+  var clock = TimestampClock()
+  var claims = JWTClaims()
+  var memberIndex = JSONMemberIndex()
+  /// Verdicts on filter texts for the message at hand: its serial times two, plus one for a match.
+  var verdicts = GrowableArray<UInt64>()
+  var messageSerial: UInt64 = 0
+
+  /// The monotonic clock in milliseconds, taken once a turn.
+  var now: UInt64 = 0
+  var telemetryMilliseconds: UInt64 = 0
+  var telemetryBusyNanoseconds: UInt64 = 0
+  var publishMetricsMilliseconds: UInt64 = 0
+  var webSocketCount = 0
+  /// When a stopping reactor gives up waiting; 0 while it is not stopping.
+  var drainDeadline: UInt64 = 0
+  /// Slots below this have been told to go away.
+  var drainCursor: UInt32 = 0
+
+  /// Bytes received in one read at most; also the reactor's one receive buffer.
+  static let receiveBytes = 262_144
+  /// Reads of one connection in one turn at most, so that one busy peer cannot starve the rest.
+  static let readsPerTurnMax = 2
+  /// Connections accepted from one listener in one turn at most.
+  static let acceptsPerTurnMax = 64
+  /// Bytes of output after which a turn flushes early: what a second-level cache holds.
+  static let turnBytesMax = 1_048_576
+  /// Posts taken from one reactor in one turn at most.
+  static let postsPerTurnMax = 1_024
+  /// Posts kept for one reactor whose ring is full. Past it the newest are dropped and counted.
+  static let postOverflowMax = 65_536
+  /// Slots of the ring between two reactors.
+  static let ringCapacity = 1_024
+  /// Bytes of outgoing chunks that slow subscribers may keep alive on one reactor; past it those that need the oldest are closed.
+  static let waitingBytesMax = 268_435_456
+
+  init(number: Int, shared: SharedState, links: consuming ShardLinks, listenerFds: consuming GrowableArray<Int32>) throws {
+    self.number = number
+    self.shared = shared
+    limits = shared.limits
+    interest = shared.interest
+    channelsMask = shared.reactorCount >= 64 ? .max : (1 << UInt64(shared.reactorCount)) - 1
+    reactor = try Reactor(doorbell: shared.doorbells[number])
+    // Refused connections need slots too, for as long as it takes to tell them.
+    connections = Slab(capacity: shared.connectionsMax + Self.refusalsMax)
+    topics = TopicTable(reactor: number, interest: shared.interest)
+    now = System.monotonicNanoseconds() / 1_000_000
+    timers = TimerWheel(nowMilliseconds: now)
+    log = RateLimitedLog(shared.logger)
+    producers = links.producers
+    consumers = links.consumers
+    overflow = FixedArray(count: shared.reactorCount) { _ in GrowableArray<Post>() }
+    self.listenerFds = listenerFds
+    reserveFd = System.openReserve()
+  }
+
+  deinit { System.close(reserveFd) }
+
+  /// Connections over the limit that are being told so at the same time; more are closed without a word.
+  static let refusalsMax = 512
+}
+
+/// The ring ends of one reactor.
+struct ShardLinks: ~Copyable {
+  var producers: FixedArray<RingProducer<Post>>
+  var consumers: FixedArray<RingConsumer<Post>>
+}

@@ -1,0 +1,85 @@
+// What all reactors of a gateway share: settings that never change, and a few atomics. Any thread.
+import Auth
+import Buffers
+import EventLoop
+import Synchronization
+import Topics
+
+/// One listening socket as the reactors see it.
+struct ListenerState: Sendable {
+  /// The paths it serves; empty for the admin listener.
+  let mounts: MountTable
+  let isAdmin: Bool
+}
+
+/// The read-only settings and shared atomics of one gateway.
+final class SharedState: Sendable {
+  let configuration: Configuration
+  let limits: Limits
+  let logger: Logger
+  let listeners: [ListenerState]
+  let reactorCount: Int
+  /// Nil with a single reactor, which has nobody to post to.
+  let interest: Interest?
+  let doorbells: [Doorbell]
+  /// The published counters of each reactor.
+  let metrics: [AtomicWords]
+  let channelsVerifier: JWTVerifier?
+  let staticTokens: StaticTokens
+  let origins: OriginPolicy
+  /// Connections the gateway may hold; past it requests are answered 503.
+  let connectionsMax: Int
+
+  /// Connections of all reactors. Relaxed: only a count.
+  private let connectionCount = Atomic<Int>(0)
+  /// Set once, when the gateway is told to stop. Release and acquire, though the doorbell orders it already.
+  private let stopping = Atomic<Bool>(false)
+  /// Reactors that are accepting connections.
+  private let reactorsReady = Atomic<Int>(0)
+
+  init(
+    configuration: Configuration, logger: Logger, listeners: [ListenerState], doorbells: [Doorbell],
+    connectionsMax: Int
+  ) throws {
+    self.configuration = configuration
+    self.logger = logger
+    self.listeners = listeners
+    self.doorbells = doorbells
+    self.connectionsMax = connectionsMax
+    limits = configuration.limits
+    reactorCount = doorbells.count
+    interest = doorbells.count > 1 ? Interest() : nil
+    metrics = doorbells.map { _ in AtomicWords(count: Counters.wordCount) }
+    channelsVerifier = configuration.channels.jwtSecret.flatMap { JWTKey(secret: $0.text) }
+      .map { JWTVerifier(key: $0, policy: .channels) }
+    staticTokens = try StaticTokens(configuration.channels.staticTokens.map { (token: $0.key, userId: $0.value) })
+    origins = try OriginPolicy(
+      allowed: configuration.corsOrigins, allowsLocalhost: configuration.development)
+  }
+
+  /// Counts a new connection; false when that is one more than the limit.
+  func enterConnection() -> Bool {
+    connectionCount.wrappingAdd(1, ordering: .relaxed).newValue <= connectionsMax
+  }
+
+  /// A connection has gone.
+  func leaveConnection() { connectionCount.wrappingSubtract(1, ordering: .relaxed) }
+
+  /// Connections at this moment.
+  var connections: Int { connectionCount.load(ordering: .relaxed) }
+
+  /// Whether the gateway has been told to stop.
+  var isStopping: Bool { stopping.load(ordering: .acquiring) }
+
+  /// Tells every reactor to stop.
+  func stop() {
+    stopping.store(true, ordering: .releasing)
+    for doorbell in doorbells { doorbell.ring() }
+  }
+
+  /// One more reactor accepts connections.
+  func enterReady() { reactorsReady.wrappingAdd(1, ordering: .acquiringAndReleasing) }
+
+  /// Whether every reactor accepts connections and none has been told to stop.
+  var isReady: Bool { reactorsReady.load(ordering: .acquiring) == reactorCount && !isStopping }
+}
