@@ -28,13 +28,17 @@ private func get(_ lines: String) -> String { "GET / HTTP/1.1\r\nHost: a\r\n\(li
 private func post(_ lines: String) -> String { "POST / HTTP/1.1\r\nHost: a\r\n\(lines)\r\n" }
 
 /// A request with `target` in its request line.
-private func target(_ target: String, method: String = "GET") -> String { "\(method) \(target) HTTP/1.1\r\nHost: a\r\n\r\n" }
+private func target(_ target: String, method: String = "GET") -> String {
+  "\(method) \(target) HTTP/1.1\r\nHost: a\r\n\r\n"
+}
 
 private func host(_ host: String) -> String { "GET / HTTP/1.1\r\nHost: \(host)\r\n\r\n" }
 
 private func headers(_ count: Int) -> String { String(repeating: "a: b\r\n", count: count) }
 
-private func bytes(_ before: String, _ raw: [UInt8], _ after: String) -> [UInt8] { Array(before.utf8) + raw + Array(after.utf8) }
+private func bytes(_ before: String, _ raw: [UInt8], _ after: String) -> [UInt8] {
+  Array(before.utf8) + raw + Array(after.utf8)
+}
 
 enum HTTPHeadCorpus {
   static let handshake =

@@ -28,9 +28,8 @@ struct HTTPHeadTests {
       Issue.record("not complete")
       return
     }
-    for end in 0..<head.length {
-      #expect(HTTPTest.outcome(Array(row.bytes[..<end])) == "incomplete")
-    }
+    let decided = (0..<head.length).filter { HTTPTest.outcome(row.bytes, end: $0) != "incomplete" }
+    #expect(decided == [])
   }
 
   @Test("the parts of a handshake are where they should be")
@@ -176,7 +175,7 @@ struct HTTPHeadTests {
     var random = HTTPTestRandom("HTTP head mutations")
     let rows = (HTTPHeadCorpus.good + HTTPHeadCorpus.bad).filter { $0.bytes.count < 600 }
     let spice: [UInt8] = Array("\r\n\t :,%/?*\0".utf8) + [0x7F, 0x80, 0xFF]
-    for round in 0..<20_000 {
+    for round in 0..<5_000 {
       var bytes = rows.randomElement(using: &random)?.bytes ?? []
       for _ in 0...Int.random(in: 0..<4, using: &random) {
         let at = Int.random(in: 0..<bytes.count, using: &random)
