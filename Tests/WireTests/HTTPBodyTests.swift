@@ -5,8 +5,8 @@ import Wire
 
 @Suite("HTTP request bodies")
 struct HTTPBodyTests {
-  /// What a decoder makes of `bytes` that arrive in pieces ending at `cuts`: the body and how the run ended. The pieces are
-  /// handed over without what came before, as a receive buffer would be.
+  /// What a decoder makes of `bytes` that arrive in pieces ending at `cuts`: the body and how the run ended. The
+  /// pieces are handed over without what came before, as a receive buffer would be.
   private func decode(_ bytes: [UInt8], _ decoder: HTTPBodyDecoder, cuts: [Int] = []) -> String {
     var decoder = decoder
     var body: [UInt8] = []

@@ -44,7 +44,8 @@ enum HTTPHeadCorpus {
   static let handshake =
     "GET /ws?token=a HTTP/1.1\r\nHost: a:80\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"
     + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-    + "Sec-WebSocket-Protocol: a, b\r\nSec-WebSocket-Protocol: c\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
+    + "Sec-WebSocket-Protocol: a, b\r\nSec-WebSocket-Protocol: c\r\n"
+    + "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
 
   static let good: [HTTPHeadRow] = [
     HTTPHeadRow("the smallest HTTP/1.1 request", "GET / HTTP/1.1\r\nHost:a\r\n\r\n"),

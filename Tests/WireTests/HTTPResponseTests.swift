@@ -11,13 +11,15 @@ struct HTTPResponseTests {
     let response = HTTPResponse(.notFound, contentType: "text/plain")
     #expect(
       HTTPTest.written { response.append(body: "Not Found", to: &$0) }
-        == "HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\nContent-Length: 9\r\nConnection: close\r\n\r\nNot Found"
+        == "HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\nContent-Length: 9\r\n"
+        + "Connection: close\r\n\r\nNot Found"
     )
     let kept = HTTPResponse(.ok, contentType: "application/json", keepsAlive: true)
     let body = Array("{\"é\":1}".utf8)
     #expect(
       HTTPTest.written { kept.append(body: body.span, to: &$0) }
-        == "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 8\r\nConnection: keep-alive\r\n\r\n{\"é\":1}"
+        == "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 8\r\n"
+        + "Connection: keep-alive\r\n\r\n{\"é\":1}"
     )
   }
 
@@ -73,7 +75,8 @@ struct HTTPResponseTests {
     }
     #expect(
       text
-        == "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\nAccess-Control-Allow-Origin: https://a\r\n\r\nok"
+        == "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n"
+        + "Access-Control-Allow-Origin: https://a\r\n\r\nok"
     )
   }
 

@@ -25,8 +25,8 @@ enum HTTPTest {
     outcome(Array(text.utf8), limits: limits)
   }
 
-  /// The first outcome that differs from that of the whole when `bytes` come in two pieces, cut anywhere, or one by one.
-  /// The middle of long input, which is filler, is cut at every 13th place only.
+  /// The first outcome that differs from that of the whole when `bytes` come in two pieces, cut anywhere, or one by
+  /// one. The middle of long input, which is filler, is cut at every 13th place only.
   static func splitDisagreement(_ bytes: [UInt8], limits: HTTPLimits = HTTPLimits()) -> String? {
     let whole = outcome(bytes, limits: limits)
     for cut in 0...bytes.count {
