@@ -28,19 +28,24 @@ private func get(_ lines: String) -> String { "GET / HTTP/1.1\r\nHost: a\r\n\(li
 private func post(_ lines: String) -> String { "POST / HTTP/1.1\r\nHost: a\r\n\(lines)\r\n" }
 
 /// A request with `target` in its request line.
-private func target(_ target: String, method: String = "GET") -> String { "\(method) \(target) HTTP/1.1\r\nHost: a\r\n\r\n" }
+private func target(_ target: String, method: String = "GET") -> String {
+  "\(method) \(target) HTTP/1.1\r\nHost: a\r\n\r\n"
+}
 
 private func host(_ host: String) -> String { "GET / HTTP/1.1\r\nHost: \(host)\r\n\r\n" }
 
 private func headers(_ count: Int) -> String { String(repeating: "a: b\r\n", count: count) }
 
-private func bytes(_ before: String, _ raw: [UInt8], _ after: String) -> [UInt8] { Array(before.utf8) + raw + Array(after.utf8) }
+private func bytes(_ before: String, _ raw: [UInt8], _ after: String) -> [UInt8] {
+  Array(before.utf8) + raw + Array(after.utf8)
+}
 
 enum HTTPHeadCorpus {
   static let handshake =
     "GET /ws?token=a HTTP/1.1\r\nHost: a:80\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"
     + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-    + "Sec-WebSocket-Protocol: a, b\r\nSec-WebSocket-Protocol: c\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
+    + "Sec-WebSocket-Protocol: a, b\r\nSec-WebSocket-Protocol: c\r\n"
+    + "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
 
   static let good: [HTTPHeadRow] = [
     HTTPHeadRow("the smallest HTTP/1.1 request", "GET / HTTP/1.1\r\nHost:a\r\n\r\n"),

@@ -2,10 +2,11 @@
 
 import Buffers
 
-/// Decodes a request body by `Content-Length` or the chunked transfer coding (RFC 9112 6 and 7), whatever way it is split.
+/// Decodes a request body by `Content-Length` or the chunked transfer coding (RFC 9112 6 and 7), whatever way it is
+/// split.
 ///
-/// It keeps no bytes and needs none again: everything up to the position it reports may be thrown away. Chunk extensions and
-/// trailers are checked, bounded and ignored. After `end` or `failure` it repeats that answer.
+/// It keeps no bytes and needs none again: everything up to the position it reports may be thrown away. Chunk
+/// extensions and trailers are checked, bounded and ignored. After `end` or `failure` it repeats that answer.
 public struct HTTPBodyDecoder: Sendable, BitwiseCopyable {
   /// What the next bytes are. Every position is an offset into the bytes handed to `next`.
   public enum Step: Sendable, Equatable {

@@ -99,8 +99,8 @@ public struct HTTPListIterator: Sendable, BitwiseCopyable {
     end = value.upperBound
   }
 
-  /// The next element without the blanks around it, or nil after the last. `bytes` must be those that `value` points into;
-  /// positions past their end are treated as absent.
+  /// The next element without the blanks around it, or nil after the last. `bytes` must be those that `value` points
+  /// into; positions past their end are treated as absent.
   public mutating func next(in bytes: Span<UInt8>) -> Range<Int>? {
     let end = min(end, bytes.count)
     while position < end {

@@ -4,10 +4,10 @@ import Buffers
 
 /// Parses HTTP/1.1 request heads (RFC 9112), strictly: where two readers could disagree, the request is refused.
 ///
-/// Hand it everything received from the start of the head, again after each receive, until it is complete or fails. The
-/// parser remembers how far it has looked, so a head that arrives one byte at a time costs linear time. The outcome depends
-/// on the bytes alone, not on how they were split. After `complete` it is ready for the next head; after `failure` the
-/// caller answers with that status, closes, and drops the parser.
+/// Hand it everything received from the start of the head, again after each receive, until it is complete or fails.
+/// The parser remembers how far it has looked, so a head that arrives one byte at a time costs linear time. The
+/// outcome depends on the bytes alone, not on how they were split. After `complete` it is ready for the next head;
+/// after `failure` the caller answers with that status, closes, and drops the parser.
 public struct HTTPHeadParser: Sendable, BitwiseCopyable {
   /// What the bytes so far amount to.
   public enum Outcome: Sendable {
@@ -32,7 +32,8 @@ public struct HTTPHeadParser: Sendable, BitwiseCopyable {
   /// A parser at the start of a head.
   public init() {}
 
-  /// Looks at `bytes`, everything received since the head began, and says what it is. Bytes behind the head are left alone.
+  /// Looks at `bytes`, everything received since the head began, and says what it is. Bytes behind the head are left
+  /// alone.
   public mutating func parse(_ bytes: Span<UInt8>, limits: HTTPLimits) -> Outcome {
     let headBytesMax = min(max(limits.headBytesMax, 0), Int(UInt32.max))
     var head = HTTPRequestHead()
@@ -88,8 +89,8 @@ public struct HTTPHeadParser: Sendable, BitwiseCopyable {
   }
 }
 
-/// Lines of a header section, scanned again from the start. For the cold paths: repeated lines, and fields that the head does
-/// not remember.
+/// Lines of a header section, scanned again from the start. For the cold paths: repeated lines, and fields that the
+/// head does not remember.
 public struct HTTPHeaderIterator: Sendable, BitwiseCopyable {
   private var position: Int
   private let end: Int

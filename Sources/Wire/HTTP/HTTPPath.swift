@@ -4,9 +4,9 @@ import Buffers
 
 /// Comparison of a request path with the paths that the gateway serves.
 ///
-/// Escapes are decoded, but an escaped slash stays different from a slash: it is data inside a segment (RFC 3986 2.2).
-/// Nothing is normalised: a path with `.` or `..` segments, escaped or not, matches nothing, and case matters. An empty path,
-/// which only an absolute target without one has, is `/`.
+/// Escapes are decoded, but an escaped slash stays different from a slash: it is data inside a segment (RFC 3986
+/// 2.2). Nothing is normalised: a path with `.` or `..` segments, escaped or not, matches nothing, and case matters.
+/// An empty path, which only an absolute target without one has, is `/`.
 public enum HTTPPath {
   /// The longest served path that is compared with an escaped one; a longer one matches only as it is spelled.
   private static let decodedBytesMax = 256
@@ -31,8 +31,8 @@ public enum HTTPPath {
     return decoded.isWhole && decoded.bytes.equals(served)
   }
 
-  /// Whether the path begins with `prefix`, which should end in a slash so that whole segments are compared, and has no dot
-  /// segments.
+  /// Whether the path begins with `prefix`, which should end in a slash so that whole segments are compared, and has
+  /// no dot segments.
   public static func hasPrefix(_ bytes: Span<UInt8>, _ path: Range<Int>, _ prefix: StaticString) -> Bool {
     let text = bytes.extracting(path)
     if text.isEmpty { return prefix.utf8CodeUnitCount == 1 }

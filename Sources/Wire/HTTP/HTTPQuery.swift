@@ -6,9 +6,9 @@ import Buffers
 public enum HTTPQuery {
   /// Appends the decoded value of the parameter `name` to `buffer` and returns whether there is one.
   ///
-  /// Names and values are percent-decoded and `+` is a space. The first parameter of that name decides; an empty value
-  /// counts as absent. Without a value `buffer` is left as it was. Linear in the query. `query` is a range of `bytes` without
-  /// the `?`.
+  /// Names and values are percent-decoded and `+` is a space. The first parameter of that name decides; an empty
+  /// value counts as absent. Without a value `buffer` is left as it was. Linear in the query. `query` is a range of
+  /// `bytes` without the `?`.
   public static func value(
     of name: StaticString, in bytes: Span<UInt8>, query: Range<Int>, into buffer: inout ByteBuffer
   ) -> Bool {

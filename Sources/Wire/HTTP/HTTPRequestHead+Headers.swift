@@ -3,8 +3,8 @@
 import Buffers
 
 extension HTTPRequestHead {
-  /// Reads all header lines up to the CRLF of the blank line at `blankLine`. Every line is known to end in CRLF and to hold no
-  /// control character but tabs. Returns the status to refuse with, or nil.
+  /// Reads all header lines up to the CRLF of the blank line at `blankLine`. Every line is known to end in CRLF and
+  /// to hold no control character but tabs. Returns the status to refuse with, or nil.
   mutating func readHeaders(_ bytes: Span<UInt8>, blankLine: Int) -> HTTPStatus? {
     length = blankLine + 2
     let authority = fields[HTTPFieldName.host.rawValue]

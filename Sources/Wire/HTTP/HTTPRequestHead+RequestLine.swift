@@ -3,8 +3,8 @@
 import Buffers
 
 extension HTTPRequestHead {
-  /// Fills in method, target and version from the request line at `line`, which has no CRLF and no control character but
-  /// tabs. Returns the status to refuse with, or nil.
+  /// Fills in method, target and version from the request line at `line`, which has no CRLF and no control character
+  /// but tabs. Returns the status to refuse with, or nil.
   mutating func readRequestLine(_ bytes: Span<UInt8>, _ line: Range<Int>, _ limits: HTTPLimits) -> HTTPStatus? {
     var position = line.lowerBound
     while position < line.upperBound, HTTPBytes.isToken(bytes[position]) { position += 1 }
@@ -70,8 +70,8 @@ extension HTTPRequestHead {
     return nil
   }
 
-  /// Visible ASCII without a fragment, escapes complete and none of them NUL. Characters that RFC 3986 excludes but browsers
-  /// send as they are, such as `|` and `{`, pass.
+  /// Visible ASCII without a fragment, escapes complete and none of them NUL. Characters that RFC 3986 excludes but
+  /// browsers send as they are, such as `|` and `{`, pass.
   private static func isValidTarget(_ bytes: Span<UInt8>, _ target: Range<Int>) -> Bool {
     var position = target.lowerBound
     while position < target.upperBound {
@@ -103,8 +103,9 @@ extension HTTPRequestHead {
     return isValidHost(bytes.extracting(start..<end)) ? start..<end : nil
   }
 
-  /// Whether `host` is a non-empty `uri-host [":" port]` (RFC 9112 3.2): a name, an IPv4 address or an IPv6 one in brackets.
-  /// A comma is refused although RFC 3986 lets a name have one: here it means that two `Host` lines were joined.
+  /// Whether `host` is a non-empty `uri-host [":" port]` (RFC 9112 3.2): a name, an IPv4 address or an IPv6 one in
+  /// brackets. A comma is refused although RFC 3986 lets a name have one: here it means that two `Host` lines were
+  /// joined.
   static func isValidHost(_ host: Span<UInt8>) -> Bool {
     var position = 0
     if !host.isEmpty, host[0] == 0x5B {

@@ -83,8 +83,8 @@ struct HTTPFieldRange: Sendable, BitwiseCopyable {
   var range: Range<Int>? { isPresent ? Int(start)..<Int(end) : nil }
 }
 
-/// A request head that passed every check of RFC 9112. All ranges are offsets into the bytes that were parsed, without the
-/// blanks around a value; nothing is owned, so a head is only meaningful together with those bytes.
+/// A request head that passed every check of RFC 9112. All ranges are offsets into the bytes that were parsed,
+/// without the blanks around a value; nothing is owned, so a head is only meaningful together with those bytes.
 public struct HTTPRequestHead: Sendable {
   /// The request method; `other` for a valid token that is none of the known ones.
   public internal(set) var method: HTTPMethod = .other
@@ -92,14 +92,15 @@ public struct HTTPRequestHead: Sendable {
   public internal(set) var methodRange: Range<Int> = 0..<0
   /// The whole request target. Visible ASCII only, and every `%` begins a valid escape other than `%00`.
   public internal(set) var target: Range<Int> = 0..<0
-  /// The path, still percent-encoded and not normalised; `*` for `OPTIONS *`; empty for an absolute target without a path,
-  /// which means `/`.
+  /// The path, still percent-encoded and not normalised; `*` for `OPTIONS *`; empty for an absolute target without a
+  /// path, which means `/`.
   public internal(set) var path: Range<Int> = 0..<0
   /// What follows the first `?`, still encoded; nil without one.
   public internal(set) var query: Range<Int>?
   /// 0 or 1, for HTTP/1.0 and HTTP/1.1.
   public internal(set) var minorVersion = 1
-  /// Bytes of the head, with skipped empty lines before and the blank line after it; the body or the next head begins here.
+  /// Bytes of the head, with skipped empty lines before and the blank line after it; the body or the next head begins
+  /// here.
   public internal(set) var length = 0
   /// Where the first header line begins.
   var headersStart = 0
@@ -151,8 +152,8 @@ public struct HTTPRequestHead: Sendable {
   public var secWebSocketKey: Range<Int>? { self[.webSocketKey] }
   /// The first `Sec-WebSocket-Version`; `WebSocketUpgrade.check` refuses a second one.
   public var secWebSocketVersion: Range<Int>? { self[.webSocketVersion] }
-  /// The first `Sec-WebSocket-Protocol` line. When `repeatsSecWebSocketProtocol`, the offer goes on in later lines, which
-  /// `HTTPHeaderIterator` finds: several lines mean the same as one joined by commas (RFC 6455 11.3.4).
+  /// The first `Sec-WebSocket-Protocol` line. When `repeatsSecWebSocketProtocol`, the offer goes on in later lines,
+  /// which `HTTPHeaderIterator` finds: several lines mean the same as one joined by commas (RFC 6455 11.3.4).
   public var secWebSocketProtocol: Range<Int>? { self[.webSocketProtocol] }
   /// Whether there are more `Sec-WebSocket-Protocol` lines than the first.
   public var repeatsSecWebSocketProtocol: Bool { isRepeated(.webSocketProtocol) }

@@ -2,7 +2,8 @@
 
 import Buffers
 
-/// One response. Set what differs from the defaults, then append it with its body, whose length becomes `Content-Length`.
+/// One response. Set what differs from the defaults, then append it with its body, whose length becomes
+/// `Content-Length`.
 ///
 /// 426 gets `Upgrade: websocket`, `Connection: Upgrade` and `Sec-WebSocket-Version: 13` without being asked (RFC 9110
 /// 15.5.22, RFC 6455 4.4).
@@ -11,7 +12,8 @@ public struct HTTPResponse: Sendable {
   public var status: HTTPStatus
   /// The media type of the body; nil leaves `Content-Type` out.
   public var contentType: StaticString?
-  /// Whether to announce `Connection: keep-alive`; otherwise `close`, and the caller closes after flushing (PROTOCOLS G2).
+  /// Whether to announce `Connection: keep-alive`; otherwise `close`, and the caller closes after flushing (PROTOCOLS
+  /// G2).
   public var keepsAlive: Bool
   /// Whether the request was HEAD: the head is as for GET, the body is not sent.
   public var omitsBody = false
@@ -43,8 +45,8 @@ public struct HTTPResponse: Sendable {
     if !omitsBody && !status.forbidsBody { buffer.append(body) }
   }
 
-  /// Appends the head for a body of `bodyCount` bytes, but not the blank line: the caller adds lines with `appendHeader`, then
-  /// a CRLF, then the body unless `omitsBody`.
+  /// Appends the head for a body of `bodyCount` bytes, but not the blank line: the caller adds lines with
+  /// `appendHeader`, then a CRLF, then the body unless `omitsBody`.
   public func appendHeadLines(bodyCount: Int, to buffer: inout ByteBuffer) {
     buffer.append("HTTP/1.1 ")
     buffer.append(decimal: Int(status.rawValue))
@@ -90,8 +92,8 @@ public struct HTTPResponse: Sendable {
     }
   }
 
-  /// Appends one header line. A value with a control character could split the response, so then nothing is appended; the
-  /// result says whether the line is there.
+  /// Appends one header line. A value with a control character could split the response, so then nothing is appended;
+  /// the result says whether the line is there.
   @discardableResult
   public static func appendHeader(
     _ name: StaticString, _ value: Span<UInt8>, to buffer: inout ByteBuffer

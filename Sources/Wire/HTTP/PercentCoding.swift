@@ -2,8 +2,8 @@
 
 import Buffers
 
-/// Percent-decoding of parts of a request target. The head parser has checked the escapes; here a broken one stands for itself,
-/// so any bytes may be given.
+/// Percent-decoding of parts of a request target. The head parser has checked the escapes; here a broken one stands
+/// for itself, so any bytes may be given.
 public enum PercentCoding {
   /// Appends `text` decoded to `buffer`; with `plusIsSpace`, as in a query, `+` is a space. Never longer than `text`.
   public static func append(_ text: Span<UInt8>, plusIsSpace: Bool, to buffer: inout ByteBuffer) {

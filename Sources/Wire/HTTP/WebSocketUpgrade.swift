@@ -19,9 +19,10 @@ public enum WebSocketUpgrade {
 
   /// Judges `head`, which was parsed from `bytes`.
   ///
-  /// A request whose `Upgrade` does not name `websocket` is plain even if `Connection` says `upgrade`: nginx sends that with
-  /// every request when it is configured with a fixed `Connection "upgrade"`, and an `Upgrade` to something else, such as
-  /// `h2c`, may be ignored (RFC 9110 7.8). Only with a `Sec-WebSocket-Key` or `-Version` is it a broken handshake, 400.
+  /// A request whose `Upgrade` does not name `websocket` is plain even if `Connection` says `upgrade`: nginx sends
+  /// that with every request when it is configured with a fixed `Connection "upgrade"`, and an `Upgrade` to something
+  /// else, such as `h2c`, may be ignored (RFC 9110 7.8). Only with a `Sec-WebSocket-Key` or `-Version` is it a broken
+  /// handshake, 400.
   public static func check(_ head: HTTPRequestHead, _ bytes: Span<UInt8>) -> Verdict {
     if !head.hasUpgradeWebSocket {
       let isMeant = head.secWebSocketKey != nil || head.secWebSocketVersion != nil
@@ -43,8 +44,8 @@ public enum WebSocketUpgrade {
     return .accept(key: key)
   }
 
-  /// Whether `key` is 16 bytes in base64: 22 characters of the alphabet and two `=`. The four unused bits of the last character
-  /// are not looked at; hand-written clients leave something there.
+  /// Whether `key` is 16 bytes in base64: 22 characters of the alphabet and two `=`. The four unused bits of the last
+  /// character are not looked at; hand-written clients leave something there.
   private static func isKey(_ key: Span<UInt8>) -> Bool {
     guard key.count == 24, key[22] == 0x3D, key[23] == 0x3D else { return false }
     for index in 0..<22 {
@@ -56,9 +57,9 @@ public enum WebSocketUpgrade {
     return true
   }
 
-  /// Appends the 101 response. `acceptKey` is the base64 of the SHA-1 (28 characters), `subprotocol` the one chosen and
-  /// `extensions` the whole negotiated value; nil leaves the line out. A `subprotocol` that is not a token or an `extensions`
-  /// with a control character is left out as well: it could split the response.
+  /// Appends the 101 response. `acceptKey` is the base64 of the SHA-1 (28 characters), `subprotocol` the one chosen
+  /// and `extensions` the whole negotiated value; nil leaves the line out. A `subprotocol` that is not a token or an
+  /// `extensions` with a control character is left out as well: it could split the response.
   public static func appendAcceptance(
     acceptKey: Span<UInt8>, subprotocol: Span<UInt8>? = nil, extensions: Span<UInt8>? = nil, to buffer: inout ByteBuffer
   ) {
