@@ -33,12 +33,9 @@ enum ConfigurationValue: Equatable {
   private static func describe(_ error: DecodingError) -> String {
     guard case .dataCorrupted(let context) = error else { return "not JSON5" }
     // The decoder's own sentence ("Unexpected character 'x' around line 3, column 7.") is in the underlying error.
-    if let cause = context.underlyingError as? CocoaError,
-      let text = cause.userInfo["NSDebugDescription"] as? String
-    {
-      return "not JSON5: \(text)"
-    }
-    return "not JSON5: \(context.debugDescription)"
+    // SAFETY: the error was made by this call of the decoder; no other thread has it.
+    let detail = unsafe (context.underlyingError as? CocoaError)?.userInfo["NSDebugDescription"] as? String
+    return "not JSON5: \(detail ?? context.debugDescription)"
   }
 
   /// How a mistake shows the value: short, on one line.
