@@ -116,7 +116,7 @@ struct LoggerTests {
     var ends: [Int32] = [0, 0]
     // SAFETY: room for two descriptors.
     try #require(unsafe pipe(&ends) == 0)
-    defer { ends.forEach { close($0) } }
+    defer { for end in ends { close(end) } }
     let total = 500
     let logger = Logger(format: .text, level: .info, fileDescriptor: ends[1], linesMax: 8)
     let padding = String(repeating: "x", count: 1_000)

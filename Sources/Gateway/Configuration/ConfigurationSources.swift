@@ -11,6 +11,7 @@ public struct ConfigurationSources: Sendable {
   /// What the file holds, JSON5.
   public var file: [UInt8]?
 
+  /// Nothing written: all defaults.
   public init() {}
 }
 
