@@ -26,7 +26,7 @@ struct LogLineTests {
     #expect(
       text == "{\"time\":\"2026-11-21T04:15:05.602Z\",\"level\":\"warning\",\"event\":\"slow-consumer\","
         + "\"connection\":7,\"closed\":true,\"note\":\"a \\\"b\\\"\\\\ \u{1F426}\"}\n")
-    #expect(try ConfigurationValue.parse(json5: Array(text.utf8)) != .null)
+    #expect(try JSON5Parser.parse(Array(text.utf8)) != .null)
   }
 
   @Test(

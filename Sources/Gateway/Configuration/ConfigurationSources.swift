@@ -46,14 +46,15 @@ private struct SourceReader {
       return
     }
     do {
-      let tree = try ConfigurationValue.parse(json5: bytes)
+      let tree = try JSON5Parser.parse(bytes)
       guard case .object(let members) = tree else {
         mistakes.append(ConfigurationMistake(name, "expected an object, got \(tree.excerpt)"))
         return
       }
       readObject(members, below: "")
     } catch {
-      mistakes.append(ConfigurationMistake(name, error.text))
+      let place = "line \(error.line), column \(error.column)"
+      mistakes.append(ConfigurationMistake(name, "\(place): \(error.reason)"))
     }
   }
 

@@ -76,10 +76,10 @@ extension Setting {
       return .list(entries.filter { !$0.isEmpty }.map { .text($0) })
     case .tokens, .listeners:
       do {
-        return try ConfigurationValue.parse(json5: Array(text.utf8))
+        return try JSON5Parser.parse(Array(text.utf8))
       } catch {
         // The parser's sentence may quote what it read, and that may be a token.
-        throw Refusal(text: form.isSecret ? "expected JSON5" : error.text)
+        throw Refusal(text: form.isSecret ? "expected JSON5" : "column \(error.column): \(error.reason)")
       }
     case .choice, .text, .greeting, .fileMode, .secret:
       return .text(text)
