@@ -52,6 +52,7 @@ public struct ListenerConfiguration: Sendable, Equatable {
   /// What is served, in the order written. `MountTable.build` refuses rules that overlap.
   public var mounts: [MountConfiguration]
 
+  /// A listener with these mounts, not checked yet.
   public init(address: ListenerAddress, mounts: [MountConfiguration]) {
     self.address = address
     self.mounts = mounts
@@ -83,6 +84,7 @@ public struct AdminConfiguration: Sendable, Equatable {
   /// TCP port; 0 lets the system choose one. Default 9090.
   public var port: UInt16 = 9090
 
+  /// The defaults.
   public init() {}
 }
 
@@ -99,10 +101,14 @@ public struct Secret: Sendable, Equatable, CustomStringConvertible, CustomDebugS
   /// The secret itself; its UTF-8 is the key.
   public let text: String
 
+  /// The secret that `text` is; nothing is trimmed.
   public init(_ text: String) { self.text = text }
 
+  /// A stand-in, never the secret.
   public var description: String { "<secret>" }
+  /// A stand-in, never the secret.
   public var debugDescription: String { "<secret>" }
+  /// Nothing to look into.
   public var customMirror: Mirror { Mirror(self, children: []) }
 }
 
@@ -111,6 +117,7 @@ public struct HandlersConfiguration: Sendable {
   /// The HS256 secret, `HANDLERS_JWT_SECRET`. Non-nil after loading wherever the dialect is mounted and served.
   public var jwtSecret: Secret?
 
+  /// The defaults.
   public init() {}
 }
 
@@ -125,6 +132,7 @@ public struct ChannelsConfiguration: Sendable {
   /// Milliseconds between `system_health` broadcasts on the channel `telemetry`; 0 for none. Default 5 000.
   public var telemetryIntervalMilliseconds = 5_000
 
+  /// The defaults.
   public init() {}
 }
 
@@ -133,6 +141,7 @@ public struct SessionsConfiguration: Sendable {
   /// The HS256 secret, `JWT_SECRET_KEY`. Non-nil after loading wherever the dialect is mounted and served.
   public var jwtSecret: Secret?
 
+  /// The defaults.
   public init() {}
 }
 
@@ -141,5 +150,6 @@ public struct WalkersConfiguration: Sendable {
   /// The HS256 secret, `TOKEN_SECRET`. Non-nil after loading wherever the dialect is mounted and served.
   public var tokenSecret: Secret?
 
+  /// The defaults.
   public init() {}
 }

@@ -41,10 +41,12 @@ struct Draft: Sendable {
   }
 
   private func listenersFromProfile(_ mistakes: inout [ConfigurationMistake]) -> [ListenerConfiguration] {
-    let fixed: String? =
-      listeners != nil
-      ? "cannot be combined with listeners, which have their own addresses"
-      : configuration.profile == .seedPorts ? "cannot be combined with the seed-ports profile, whose ports are fixed" : nil
+    var fixed: String?
+    if listeners != nil {
+      fixed = "cannot be combined with listeners, which have their own addresses"
+    } else if configuration.profile == .seedPorts {
+      fixed = "cannot be combined with the seed-ports profile, whose ports are fixed"
+    }
     if let fixed {
       if port != nil { mistakes.append(ConfigurationMistake("port", fixed)) }
       if unixPath != nil { mistakes.append(ConfigurationMistake("unixPath", fixed)) }

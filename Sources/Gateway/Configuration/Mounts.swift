@@ -49,9 +49,12 @@ public enum PathRule: Sendable, Equatable {
 
 /// One mount: the paths it answers and who answers there.
 public struct MountConfiguration: Sendable, Equatable {
+  /// The paths.
   public var rule: PathRule
+  /// Who answers.
   public var target: MountTarget
 
+  /// A mount of `target` on the paths of `rule`.
   public init(_ rule: PathRule, _ target: MountTarget) {
     self.rule = rule
     self.target = target
@@ -67,6 +70,7 @@ public enum MountError: Error, Equatable, CustomStringConvertible {
   /// More than `Limits.mountsPerListenerMax`.
   case tooMany(Int)
 
+  /// Names both mounts, or the rule, or the count.
   public var description: String {
     switch self {
     case .ambiguous(let one, let two):

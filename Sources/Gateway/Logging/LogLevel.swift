@@ -21,6 +21,7 @@ public enum LogLevel: UInt8, Sendable, Comparable, CaseIterable {
     }
   }
 
+  /// Whether `one` matters less.
   public static func < (one: LogLevel, two: LogLevel) -> Bool { one.rawValue < two.rawValue }
 }
 
@@ -40,7 +41,10 @@ public enum LogValue: Sendable, Equatable {
 }
 
 extension LogValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral {
+  /// A text.
   public init(stringLiteral value: String) { self = .text(value) }
+  /// An integer.
   public init(integerLiteral value: Int) { self = .integer(value) }
+  /// A flag.
   public init(booleanLiteral value: Bool) { self = .boolean(value) }
 }

@@ -96,3 +96,12 @@ enum LogSystem {
   /// Sleeps about a millisecond.
   static func pause() { usleep(1_000) }
 }
+
+/// What the command line prints, unbuffered and apart from the log. For start-up and short commands.
+public enum Console {
+  /// Writes to standard output.
+  public static func writeOutput(_ text: String) { LogSystem.write(Array(text.utf8), to: 1) }
+
+  /// Writes to standard error.
+  public static func writeError(_ text: String) { LogSystem.write(Array(text.utf8), to: 2) }
+}

@@ -18,6 +18,7 @@ public struct RateLimitedLog: ~Copyable {
   /// One for each event name in the source that has ever been logged here: tens.
   private var windows: [Window] = []
 
+  /// A log of `logger` that passes `linesPerSecondMax` lines of each name in a second.
   public init(_ logger: Logger, linesPerSecondMax: Int = Limits.logLinesPerSecondMax) {
     self.logger = logger
     self.linesPerSecondMax = linesPerSecondMax

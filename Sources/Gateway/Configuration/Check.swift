@@ -1,0 +1,93 @@
+// What a text in a configuration must look like, beyond its type. Pure functions, start-up only.
+
+import Auth
+
+/// Checks of single texts: each returns nil for a good one, else what was expected.
+enum Check {
+  /// A numeric IPv4 or IPv6 address. Names are refused: what they stand for can change between a check and a start.
+  static func host(_ text: String) -> String? {
+    isIPv4(text) || isIPv6(text) ? nil : "expected a numeric address such as 127.0.0.1, 0.0.0.0 or ::"
+  }
+
+  /// An absolute path that fits a socket address.
+  static func unixPath(_ text: String) -> String? {
+    guard text.utf8.first == 0x2F, !text.hasSuffix("/"), text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
+      return "expected an absolute path of a socket"
+    }
+    if text.utf8.count > Limits.unixPathBytesMax {
+      return "expected at most \(Limits.unixPathBytesMax) bytes, the length of a socket address"
+    }
+    return nil
+  }
+
+  /// A list of origins as PROTOCOLS G14 writes them.
+  static func origins(_ entries: [String]) -> String? {
+    do {
+      _ = try OriginPolicy(allowed: entries, allowsLocalhost: false)
+      return nil
+    } catch {
+      return error.description
+    }
+  }
+
+  /// A table of literal tokens. What it says never holds a token.
+  static func tokens(_ table: [String: String]) -> String? {
+    do {
+      _ = try StaticTokens(table.map { (token: $0.key, userId: $0.value) })
+      return nil
+    } catch {
+      switch error {
+      case .tooMany: return "expected at most \(StaticTokens.entriesMax) tokens, got \(table.count)"
+      case .empty: return "a token or a user is empty"
+      case .duplicate: return "a token stands there twice"
+      }
+    }
+  }
+
+  /// Permission bits in octal, such as "0660": no more than read and write for each class.
+  static func fileMode(_ text: String) -> Int? {
+    guard (3...4).contains(text.utf8.count), let mode = Int(text, radix: 8), text.utf8.first != 0x2D,
+      text.utf8.first != 0x2B, (0...0o777).contains(mode)
+    else { return nil }
+    return mode
+  }
+
+  private static func isIPv4(_ text: String) -> Bool {
+    let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+    return parts.count == 4
+      && parts.allSatisfy { part in
+        (1...3).contains(part.utf8.count) && part.utf8.allSatisfy { $0 >= 0x30 && $0 <= 0x39 }
+          && (part == "0" || part.utf8.first != 0x30) && (Int(part) ?? 256) <= 255
+      }
+  }
+
+  private static func isIPv6(_ text: String) -> Bool {
+    var text = Substring(text)
+    // A dotted IPv4 tail stands for two groups.
+    if let colon = text.lastIndex(of: ":"), isIPv4(String(text[text.index(after: colon)...])) {
+      text = text[...colon] + "0:0"
+    }
+    guard text.utf8.allSatisfy({ $0 == 0x3A || ($0 < 0x80 && Character(Unicode.Scalar($0)).isHexDigit) }) else {
+      return false
+    }
+    func groups(_ part: Substring) -> Int? {
+      if part.isEmpty { return 0 }
+      let groups = part.split(separator: ":", omittingEmptySubsequences: false)
+      return groups.allSatisfy { (1...4).contains($0.utf8.count) } ? groups.count : nil
+    }
+    guard let gap = firstGap(in: text) else { return groups(text) == 8 }
+    guard let before = groups(text[..<gap]), let after = groups(text[text.index(gap, offsetBy: 2)...]) else {
+      return false
+    }
+    return before + after <= 7
+  }
+
+  private static func firstGap(in text: Substring) -> Substring.Index? {
+    var last: Substring.Index?
+    for index in text.indices where text[index] == ":" {
+      if let last, text.index(after: last) == index { return last }
+      last = index
+    }
+    return nil
+  }
+}
