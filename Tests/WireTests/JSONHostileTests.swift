@@ -117,6 +117,26 @@ struct JSONHostileTests {
     #expect(JSONFilterTests.matches(object(Array(0..<3_000)), object(Array(0..<3_000))))
   }
 
+  @Test(
+    "walking to what an empty element is compared with counts as work", arguments: ["[]", "{}", "[0]", "{\"k\":0}"])
+  func emptyElements(element: String) {
+    let filter = Array(("[" + String(repeating: element + ",", count: 50_000) + "0]").utf8)
+    let space = String(repeating: " ", count: 60_000)
+    let open = element.hasPrefix("[") ? "[" : "{"
+    for content in [space + "\"z\"", "\"z\(space)\"", "\"z\"" + space] {
+      let data = Array((open == "[" ? "[\(content)]" : "{\(content):1}").utf8)
+      guard let wanted = try? JSONScanner.validate(filter.span), let value = try? JSONScanner.validate(data.span) else {
+        Issue.record("not JSON")
+        continue
+      }
+      var comparison = JSONComparison()
+      let admitted = comparison.admits(filter.span, wanted, data.span, value)
+      #expect(!admitted)
+      // Where an element has to walk over the 60 000 bytes, the work runs out before the elements do.
+      #expect(comparison.work < 0 || content.hasSuffix(" "))
+    }
+  }
+
   @Test("hostile pairs of filter and data end within the work that is allowed")
   func boundedWork() {
     let deep = String(repeating: "{\"a\":[", count: 31) + "1" + String(repeating: "]}", count: 31)

@@ -8,7 +8,7 @@ struct JSONDecimal {
   /// The `exponent` of the least decimal that is over the range of a double: 1.797…e308 is 0.1797… × 10^309.
   static let overflowExponent = 309
   /// Past this an exponent's further digits are dropped. Texts are far shorter than this many digits, so no mantissa can bring such
-  /// a number back into range, and sums with text offsets cannot overflow.
+  /// a number back into range, and sums with text offsets cannot overflow. Two numbers that tiny may count as equal.
   private static let exponentMax = 1 << 40
   /// 2^1024 - 2^970, the least integer that rounds to infinity: half a unit above the greatest double (IEEE 754, ties to
   /// even).

@@ -105,10 +105,9 @@ struct JSONComparison {
     var lefts = JSONWalk.Children(left, a.start)
     var rights = JSONWalk.Children(right, b.start)
     while true {
-      let x = lefts.next(left)
-      let y = rights.next(right)
+      let x = next(&lefts, left)
+      let y = next(&rights, right)
       guard let x, let y else { return x == nil && y == nil }
-      work -= x.value.range.count + y.value.range.count
       if !isEqual(left, x.value, right, y.value, depth: depth + 1) { return false }
     }
   }
@@ -118,16 +117,26 @@ struct JSONComparison {
     _ left: Span<UInt8>, _ a: JSONValue, _ right: Span<UInt8>, _ b: JSONValue, depth: Int
   ) -> Bool {
     var lefts = JSONWalk.Children(left, a.start)
-    while let member = lefts.next(left) {
+    while let member = next(&lefts, left) {
       guard let x = last(left, a, named: left, member.key), let y = last(right, b, named: left, member.key),
         isEqual(left, x, right, y, depth: depth + 1)
       else { return false }
     }
     var rights = JSONWalk.Children(right, b.start)
-    while let member = rights.next(right) {
+    while let member = next(&rights, right) {
       if last(left, a, named: right, member.key) == nil { return false }
     }
     return true
+  }
+
+  /// The next child, and the work of walking there: it may be behind 64 KiB of white space, once for each element of a filter.
+  private mutating func next(
+    _ children: inout JSONWalk.Children, _ bytes: Span<UInt8>
+  ) -> (key: Range<Int>, value: JSONValue)? {
+    let start = children.position
+    let child = children.next(bytes)
+    work -= children.position - start
+    return child
   }
 
   /// The last member of `object` whose name is spelled by `key` of `text`; nil when there is none or the work is used up.
