@@ -12,8 +12,8 @@ struct JSONDifferentialTests {
     (try? JSONSerialization.jsonObject(with: Data(bytes), options: [.fragmentsAllowed])) != nil
   }
 
-  /// Whether Foundation's verdict on `bytes` says something about RFC 8259: it guesses the encoding of documents that begin with a byte
-  /// order mark or hold a NUL near their start, which this scanner refuses.
+  /// Whether Foundation's verdict on `bytes` says something about RFC 8259: it guesses the encoding of documents that
+  /// begin with a byte order mark or hold a NUL near their start, which this scanner refuses.
   static func isComparable(_ bytes: [UInt8]) -> Bool {
     !bytes.starts(with: [0xEF, 0xBB, 0xBF]) && !bytes.prefix(4).contains(0)
   }

@@ -147,6 +147,9 @@ struct JSONHostileTests {
     let nearly = "[" + String(repeating: "{\"k\": 0},", count: 1_000) + "2]"
     let many = "[" + String(repeating: nearly + ",", count: 100) + "0]"
     #expect(!JSONFilterTests.matches("{\"x\":\(many)}", "{\"x\":\(large)}"))
+    // Many short numbers are one pass over the filter, however many they are.
+    let numbers = "[" + (0..<60_000).map { "\($0).0" }.joined(separator: ",") + "]"
+    #expect(JSONFilterTests.matches("{\"x\":\(numbers)}", "{\"x\":59999}"))
     // A number of a megabyte against many elements.
     let digits = String(repeating: "7", count: 1 << 20)
     let ones = "[" + String(repeating: "1,", count: 200_000) + "1]"

@@ -1,17 +1,19 @@
-// One validating pass over a JSON document: finds the members a dialect asks for, keeps everything else as raw bytes; pure.
+// One validating pass over a JSON document: finds the members a dialect asks for, keeps everything else as raw bytes;
+// pure.
 
 import Buffers
 
 /// Strict RFC 8259 scanning of whole documents: iterative, without allocation, in linear time.
 ///
-/// The input must be UTF-8 that has been validated (`UTF8Validator`). Refused on top of the grammar: nesting beyond `depthMax`, numbers
-/// that overflow a double, escaped lone surrogates, and a second occurrence of a member that is looked for (HOSTILE 26). Escaped
-/// names match: `"\u0061ction"` is `action`.
+/// The input must be UTF-8 that has been validated (`UTF8Validator`). Refused on top of the grammar: nesting beyond
+/// `depthMax`, numbers that overflow a double, escaped lone surrogates, and a second occurrence of a member that is
+/// looked for (HOSTILE 26). Escaped names match: `"\u0061ction"` is `action`.
 public enum JSONScanner {
-  /// Containers inside each other that a document may have: one bit each in a machine word, and far more than clients use.
+  /// Containers inside each other that a document may have: one bit each in a machine word, and far more than clients
+  /// use.
   @inlinable public static var depthMax: Int { 64 }
-  /// Bytes of the longest document; a longer one is a syntax error at this offset. Offsets then fit into 30 bits of a packed slice,
-  /// and messages are limited to far less (PROTOCOLS G4).
+  /// Bytes of the longest document; a longer one is a syntax error at this offset. Offsets then fit into 30 bits of a
+  /// packed slice, and messages are limited to far less (PROTOCOLS G4).
   @inlinable public static var documentBytesMax: Int { (1 << 30) - 1 }
 
   /// Scans a whole document of any kind and finds the top-level members named by `keys` when it is an object.

@@ -59,8 +59,8 @@ public enum JSONError: Error, Equatable, Sendable {
 
 /// A scanned document: its own slice and those top-level members that the key set names.
 ///
-/// A slice is kept in one word, because the result is copied out of every scan: with `JSONValue`s inside, copying was half of the time
-/// that a short message took.
+/// A slice is kept in one word, because the result is copied out of every scan: with `JSONValue`s inside, copying was
+/// half of the time that a short message took.
 public struct JSONTopLevel: Sendable, BitwiseCopyable {
   @usableFromInline var whole: UInt64 = 0
   @usableFromInline var members = InlineArray<8, UInt64>(repeating: 0)

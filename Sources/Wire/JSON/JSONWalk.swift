@@ -1,4 +1,5 @@
-// Stepping through JSON that a scan has already accepted: no checks, but also no traps and no endless loop on anything else.
+// Stepping through JSON that a scan has already accepted: no checks, but also no traps and no endless loop on anything
+// else.
 
 import Buffers
 
