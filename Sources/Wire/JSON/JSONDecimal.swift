@@ -1,17 +1,19 @@
-// A JSON number as sign, significant digits and exponent: enough to compare by value and to bound, without floating point.
+// A JSON number as sign, significant digits and exponent: enough to compare by value and to bound, without floating
+// point.
 
 import Buffers
 
-/// A number's value read off its text: 0.DIGITS × 10^exponent. The digits stay in the text, so nothing is allocated and the value
-/// is exact however long it is.
+/// A number's value read off its text: 0.DIGITS × 10^exponent. The digits stay in the text, so nothing is allocated and
+/// the value is exact however long it is.
 struct JSONDecimal {
   /// The `exponent` of the least decimal that is over the range of a double: 1.797…e308 is 0.1797… × 10^309.
   static let overflowExponent = 309
-  /// Past this an exponent's further digits are dropped. Texts are far shorter than this many digits, so no mantissa can bring such
-  /// a number back into range, and sums with text offsets cannot overflow.
+  /// Past this an exponent's further digits are dropped. Texts are far shorter than this many digits, so no mantissa
+  /// can bring such a number back into range, and sums with text offsets cannot overflow. Two numbers that tiny may
+  /// count as equal.
   private static let exponentMax = 1 << 40
-  /// 2^1024 - 2^970, the least integer that rounds to infinity: half a unit above the greatest double (IEEE 754, ties to
-  /// even).
+  /// 2^1024 - 2^970, the least integer that rounds to infinity: half a unit above the greatest double (IEEE 754, ties
+  /// to even).
   private static let overflowDigits: [UInt8] = Array(
     """
     1797693134862315807937289714053034150799341327100378269361737789804449682927647509466490179775872070963

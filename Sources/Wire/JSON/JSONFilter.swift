@@ -1,19 +1,21 @@
-// Subscription filters: does a published JSON object carry the members that a subscriber asked for? Pure; the reactor's thread.
+// Subscription filters: does a published JSON object carry the members that a subscriber asked for? Pure; the reactor's
+// thread.
 
 import Buffers
 
-/// Member filters of PROTOCOLS 2.3. A filter matches when for every one of its members the data has an equal one, or one equal to an
-/// element where the filter gives an array. Equality is JSON's: numbers by value (`1`, `1.0`, `10e-1`; -0 is 0), strings by text,
-/// objects in any order, arrays in order. Where the data names a member twice the last one counts; a filter that does so demands
-/// both.
+/// Member filters of PROTOCOLS 2.3. A filter matches when for every one of its members the data has an equal one, or
+/// one equal to an element where the filter gives an array. Equality is JSON's: numbers by value (`1`, `1.0`, `10e-1`;
+/// -0 is 0), strings by text, objects in any order, arrays in order. Where the data names a member twice the last one
+/// counts; a filter that does so demands both.
 public enum JSONFilter {
-  /// Nested (object or array) data values longer than this in raw bytes equal nothing: comparing them is work per subscriber.
+  /// Nested (object or array) data values longer than this in raw bytes equal nothing: comparing them is work per
+  /// subscriber.
   public static let nestedValueBytesMax = 65_536
 
-  /// What one match may cost, in bytes walked over by lookups and comparisons of numbers and nested values. A match that would cost
-  /// more is none. Comparing two objects in any order without memory is quadratic in their members; this keeps a hostile pair below
-  /// about a millisecond, and is 16 times the longest nested value.
-  public static let workBytesMax = 1_048_576
+  /// What one match may cost beyond one pass over the filter, in bytes walked over by lookups and comparisons. A match
+  /// that would cost more is none. Comparing two objects in any order without memory is quadratic in their members;
+  /// this keeps the worst pair at about 1.5 ms, and is four times the longest nested value.
+  public static let workBytesMax = 262_144
 
   /// What a `filters` value asks for.
   public enum Shape: Sendable {
@@ -36,8 +38,9 @@ public enum JSONFilter {
     }
   }
 
-  /// Whether `data` passes `filter`. Both are whole valid JSON values; `index` was built from exactly this `data`, and when that build
-  /// returned false only an empty filter matches. Linear in the length of the filter, and bounded by `workBytesMax` beyond that.
+  /// Whether `data` passes `filter`. Both are whole valid JSON values; `index` was built from exactly this `data`, and
+  /// when that build returned false only an empty filter matches. One pass over the filter, whose length the caller
+  /// limits, and at most `workBytesMax` beyond that.
   public static func matches(filter: Span<UInt8>, data: Span<UInt8>, index: borrowing JSONMemberIndex) -> Bool {
     let start = JSONWalk.skipSpace(filter, 0)
     guard start < filter.count && filter[start] == JSONByte.braceOpen else { return false }
@@ -89,7 +92,9 @@ struct JSONComparison {
     case .string:
       return JSONText.equal(left, a.contents, right, b.contents)
     case .number:
-      work -= a.range.count + b.range.count
+      // The filter's side is paid for by the pass over it; a long number in the data would be read again for each
+      // element.
+      work -= max(0, b.range.count - a.range.count)
       if work < 0 { return false }
       return JSONDecimal.equal(JSONDecimal(left, a.range), left, JSONDecimal(right, b.range), right)
     case .array:
@@ -105,10 +110,9 @@ struct JSONComparison {
     var lefts = JSONWalk.Children(left, a.start)
     var rights = JSONWalk.Children(right, b.start)
     while true {
-      let x = lefts.next(left)
-      let y = rights.next(right)
+      let x = next(&lefts, left)
+      let y = next(&rights, right)
       guard let x, let y else { return x == nil && y == nil }
-      work -= x.value.range.count + y.value.range.count
       if !isEqual(left, x.value, right, y.value, depth: depth + 1) { return false }
     }
   }
@@ -118,19 +122,31 @@ struct JSONComparison {
     _ left: Span<UInt8>, _ a: JSONValue, _ right: Span<UInt8>, _ b: JSONValue, depth: Int
   ) -> Bool {
     var lefts = JSONWalk.Children(left, a.start)
-    while let member = lefts.next(left) {
+    while let member = next(&lefts, left) {
       guard let x = last(left, a, named: left, member.key), let y = last(right, b, named: left, member.key),
         isEqual(left, x, right, y, depth: depth + 1)
       else { return false }
     }
     var rights = JSONWalk.Children(right, b.start)
-    while let member = rights.next(right) {
+    while let member = next(&rights, right) {
       if last(left, a, named: right, member.key) == nil { return false }
     }
     return true
   }
 
-  /// The last member of `object` whose name is spelled by `key` of `text`; nil when there is none or the work is used up.
+  /// The next child, and the work of walking there: it may be behind 64 KiB of white space, once for each element of a
+  /// filter.
+  private mutating func next(
+    _ children: inout JSONWalk.Children, _ bytes: Span<UInt8>
+  ) -> (key: Range<Int>, value: JSONValue)? {
+    let start = children.position
+    let child = children.next(bytes)
+    work -= children.position - start
+    return child
+  }
+
+  /// The last member of `object` whose name is spelled by `key` of `text`; nil when there is none or the work is used
+  /// up.
   private mutating func last(
     _ bytes: Span<UInt8>, _ object: JSONValue, named text: Span<UInt8>, _ key: Range<Int>
   ) -> JSONValue? {

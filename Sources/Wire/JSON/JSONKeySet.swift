@@ -1,4 +1,5 @@
-// The names that a dialect looks for at the top level of its messages, packed for comparison by machine words; immutable.
+// The names that a dialect looks for at the top level of its messages, packed for comparison by machine words;
+// immutable.
 
 import Buffers
 
@@ -14,8 +15,8 @@ public struct JSONKeySet: Sendable {
   private var lengths = InlineArray<8, UInt8>(repeating: 0)
   private(set) var count = 0
 
-  /// The set of `names`, in the order of the result's subscript. More than `namesMax` names, or one longer than `nameBytesMax`
-  /// bytes, is a programming error and traps.
+  /// The set of `names`, in the order of the result's subscript. More than `namesMax` names, or one longer than
+  /// `nameBytesMax` bytes, is a programming error and traps.
   public init(_ names: StaticString...) {
     precondition(names.count <= Self.namesMax)
     for name in names {

@@ -29,8 +29,8 @@ enum JSONLexer {
 
   /// The top bit of every special byte of `word`; only the lowest mark is exact, a borrow may set false ones above it.
   ///
-  /// Flipping bit 1 maps the quote (0x22) to 0x20 and permutes the control characters among themselves, so one comparison with 0x21
-  /// finds both.
+  /// Flipping bit 1 maps the quote (0x22) to 0x20 and permutes the control characters among themselves, so one
+  /// comparison with 0x21 finds both.
   @inline(__always)
   private static func specials(_ word: UInt64) -> UInt64 {
     let ones: UInt64 = 0x0101_0101_0101_0101

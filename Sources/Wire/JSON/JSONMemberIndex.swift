@@ -1,12 +1,13 @@
-// The members of one JSON object by name, built once per publish and asked by every filtered subscriber; its reactor's thread only.
+// The members of one JSON object by name, built once per publish and asked by every filtered subscriber; its reactor's
+// thread only.
 
 import Buffers
 
-/// A reusable index of the top-level members of one JSON object. It holds offsets, not bytes, and keeps its storage between builds, so
-/// that the steady state allocates nothing. Of members with the same name the last one counts.
+/// A reusable index of the top-level members of one JSON object. It holds offsets, not bytes, and keeps its storage
+/// between builds, so that the steady state allocates nothing. Of members with the same name the last one counts.
 public struct JSONMemberIndex: ~Copyable {
-  /// Distinct members that are indexed. An object with more does not match any filter: this bounds what a hostile publish costs every
-  /// reactor in memory and time, and no event that people filter on comes near it.
+  /// Distinct members that are indexed. An object with more does not match any filter: this bounds what a hostile
+  /// publish costs every reactor in memory and time, and no event that people filter on comes near it.
   public static let membersMax = 1024
 
   private struct Member {
@@ -31,8 +32,8 @@ public struct JSONMemberIndex: ~Copyable {
     mask = Self.slotsMin - 1
   }
 
-  /// Indexes `object`, one valid JSON value. False, and an index that matches nothing, when it is not an object or has more than
-  /// `membersMax` members.
+  /// Indexes `object`, one valid JSON value. False, and an index that matches nothing, when it is not an object or has
+  /// more than `membersMax` members.
   public mutating func build(_ object: Span<UInt8>) -> Bool {
     members.removeAll(keepingCapacity: true)
     clear(Self.slotsMin)
@@ -47,8 +48,8 @@ public struct JSONMemberIndex: ~Copyable {
     return true
   }
 
-  /// The value of the member whose name is spelled by `key` of `text` (the string contents); nil when there is none. What looking costs
-  /// is taken from `work`.
+  /// The value of the member whose name is spelled by `key` of `text` (the string contents); nil when there is none.
+  /// What looking costs is taken from `work`.
   func value(_ object: Span<UInt8>, named text: Span<UInt8>, _ key: Range<Int>, work: inout Int) -> JSONValue? {
     let hash = JSONKeyHash.of(text, key)
     var slot = Int(truncatingIfNeeded: hash) & mask

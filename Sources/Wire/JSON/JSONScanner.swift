@@ -1,18 +1,24 @@
-// One validating pass over a JSON document: finds the members a dialect asks for, keeps everything else as raw bytes; pure.
+// One validating pass over a JSON document: finds the members a dialect asks for, keeps everything else as raw bytes;
+// pure.
 
 import Buffers
 
 /// Strict RFC 8259 scanning of whole documents: iterative, without allocation, in linear time.
 ///
-/// The input must be UTF-8 that has been validated (`UTF8Validator`). Refused on top of the grammar: nesting beyond `depthMax`, numbers
-/// that overflow a double, escaped lone surrogates, and a second occurrence of a member that is looked for (HOSTILE 26). Escaped
-/// names match: `"\u0061ction"` is `action`.
+/// The input must be UTF-8 that has been validated (`UTF8Validator`). Refused on top of the grammar: nesting beyond
+/// `depthMax`, numbers that overflow a double, escaped lone surrogates, and a second occurrence of a member that is
+/// looked for (HOSTILE 26). Escaped names match: `"\u0061ction"` is `action`.
 public enum JSONScanner {
-  /// Containers inside each other that a document may have: one bit each in a machine word, and far more than clients use.
+  /// Containers inside each other that a document may have: one bit each in a machine word, and far more than clients
+  /// use.
   @inlinable public static var depthMax: Int { 64 }
+  /// Bytes of the longest document; a longer one is a syntax error at this offset. Offsets then fit into 30 bits of a
+  /// packed slice, and messages are limited to far less (PROTOCOLS G4).
+  @inlinable public static var documentBytesMax: Int { (1 << 30) - 1 }
 
   /// Scans a whole document of any kind and finds the top-level members named by `keys` when it is an object.
   public static func scan(_ bytes: Span<UInt8>, keys: JSONKeySet) throws(JSONError) -> JSONTopLevel {
+    guard bytes.count <= documentBytesMax else { throw .syntax(at: documentBytesMax) }
     var result = JSONTopLevel()
     var scan = JSONScan(bytes)
     let start = scan.position
@@ -33,7 +39,8 @@ public enum JSONScanner {
           if scan.depth <= 1 {
             if scan.depth == 0 {
               try scan.requireEnd(bytes)
-              result.value = JSONValue(kind: JSONKind(firstByte: bytes[start]), start: start, end: scan.valueEnd)
+              let kind = JSONKind(firstByte: bytes[start])
+              result.whole = JSONTopLevel.pack(JSONValue(kind: kind, start: start, end: scan.valueEnd))
               return result
             }
             if slot >= 0 {
@@ -70,7 +77,7 @@ extension JSONTopLevel {
     let bit: UInt8 = 1 &<< UInt8(truncatingIfNeeded: slot)
     if found & bit != 0 { throw .duplicateMember }
     found |= bit
-    members[slot] = JSONValue(kind: JSONKind(firstByte: bytes[start]), start: start, end: end)
+    members[slot] = Self.pack(JSONValue(kind: JSONKind(firstByte: bytes[start]), start: start, end: end))
   }
 }
 

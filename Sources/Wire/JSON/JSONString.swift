@@ -77,8 +77,8 @@ enum JSONText {
     return 0xF0 | scalar >> 18 | tail(12) << 8 | tail(6) << 16 | tail(0) << 24
   }
 
-  /// Whether two string contents (between the quotes) spell the same text. Stops at the first difference, so it costs no more than the
-  /// shorter one.
+  /// Whether two string contents (between the quotes) spell the same text. Stops at the first difference, so it costs
+  /// no more than the shorter one.
   static func equal(
     _ left: Span<UInt8>, _ leftRange: Range<Int>, _ right: Span<UInt8>, _ rightRange: Range<Int>
   ) -> Bool {

@@ -1,4 +1,5 @@
-// Stepping through JSON that a scan has already accepted: no checks, but also no traps and no endless loop on anything else.
+// Stepping through JSON that a scan has already accepted: no checks, but also no traps and no endless loop on anything
+// else.
 
 import Buffers
 
@@ -59,7 +60,7 @@ enum JSONWalk {
 
   /// A walk over the members or elements of the container that begins at `start`; none when there is no container.
   struct Children {
-    private var position: Int
+    private(set) var position: Int
     private let isObject: Bool
 
     init(_ bytes: Span<UInt8>, _ start: Int) {

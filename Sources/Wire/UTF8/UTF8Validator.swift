@@ -1,23 +1,27 @@
-// Incremental UTF-8 validation: three bytes of state that live in a connection between frames; the reactor's thread uses it.
+// Incremental UTF-8 validation: three bytes of state that live in a connection between frames; the reactor's thread
+// uses it.
 
 import Buffers
 
-/// Checks that a text, delivered in any number of pieces, is UTF-8 (RFC 3629: no overlong forms, no surrogates, nothing above
-/// U+10FFFF), and refuses it as soon as no continuation could make it valid.
+/// Checks that a text, delivered in any number of pieces, is UTF-8 (RFC 3629: no overlong forms, no surrogates, nothing
+/// above U+10FFFF), and refuses it as soon as no continuation could make it valid.
 ///
-/// WebSocket text messages need this across fragments (RFC 6455 8.1, PROTOCOLS G3, HOSTILE 21). Not thread-safe; a value.
+/// WebSocket text messages need this across fragments (RFC 6455 8.1, PROTOCOLS G3, HOSTILE 21). Not thread-safe; a
+/// value.
 public struct UTF8Validator: Sendable, BitwiseCopyable {
   /// Continuation bytes that the open sequence still lacks.
   private var missing: UInt8 = 0
-  /// The inclusive range for the next continuation byte. The second byte of E0, ED, F0 and F4 is narrower than 80...BF, which is
-  /// what makes refusal immediate. After a refusal the range is empty, so that everything that follows is refused too.
+  /// The inclusive range for the next continuation byte. The second byte of E0, ED, F0 and F4 is narrower than 80...BF,
+  /// which is what makes refusal immediate. After a refusal the range is empty, so that everything that follows is
+  /// refused too.
   private var lowest: UInt8 = 0x80
   private var highest: UInt8 = 0xBF
 
   /// A validator at the start of a text.
   public init() {}
 
-  /// Whether no multi-byte sequence is open: at the end of a text, false means that it was cut off (or already refused).
+  /// Whether no multi-byte sequence is open: at the end of a text, false means that it was cut off (or already
+  /// refused).
   public var isComplete: Bool { missing == 0 }
 
   /// Checks the next piece of the text. False: the text is not UTF-8, and stays refused.
