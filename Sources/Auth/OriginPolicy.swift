@@ -54,7 +54,7 @@ public struct OriginPolicy: Sendable {
     self.allowsLocalhost = allowsLocalhost
     for entry in allowed {
       var bytes = ByteBuffer()
-      bytes.append(entry)
+      bytes.append(string: entry)
       let text = bytes.bytes
       var range = 0..<text.count
       while let first = range.first, text[first] == 0x20 || text[first] == 0x09 { range.removeFirst() }

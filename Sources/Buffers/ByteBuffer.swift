@@ -115,13 +115,13 @@ public struct ByteBuffer: ~Copyable {
       unsafe (base + used).update(from: text.utf8Start, count: extra)
       used += extra
     } else {
-      append(String(text.unicodeScalar))
+      append(string: String(text.unicodeScalar))
     }
   }
 
   /// Appends the UTF-8 of a string. For cold paths.
   @inlinable
-  public mutating func append(_ text: String) {
+  public mutating func append(string text: String) {
     for byte in text.utf8 { append(byte) }
   }
 

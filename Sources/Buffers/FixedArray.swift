@@ -20,6 +20,7 @@ public struct FixedArray<Element: ~Copyable>: ~Copyable {
     unsafe base.deallocate()
   }
 
+  /// The element at `index`; an index outside the array traps.
   @inlinable
   public subscript(index: Int) -> Element {
     unsafeAddress {
@@ -34,3 +35,6 @@ public struct FixedArray<Element: ~Copyable>: ~Copyable {
     }
   }
 }
+
+// SAFETY: the array owns its elements; it moves between threads as a whole.
+extension FixedArray: @unchecked Sendable where Element: Sendable & ~Copyable {}

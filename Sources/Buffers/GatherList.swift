@@ -24,10 +24,14 @@ public struct GatherList: ~Copyable {
 
   @inlinable public var isFull: Bool { used == Self.piecesMax }
   @inlinable public var count: Int { used }
-  @inlinable public mutating func removeAll() { used = 0 }
+  /// Bytes in all pieces together.
+  public private(set) var byteCount = 0
+  public mutating func removeAll() {
+    used = 0
+    byteCount = 0
+  }
 
   /// Adds a piece; ignored when the list is full.
-  @inlinable
   public mutating func append(_ piece: Span<UInt8>) {
     if isFull { return }
     // SAFETY: the slot is below `piecesMax`; the caller keeps the chunk under the piece alive until the write has returned.
@@ -35,6 +39,7 @@ public struct GatherList: ~Copyable {
       unsafe vectors[used] = (UnsafeRawPointer(bytes.baseAddress), bytes.count)
     }
     used += 1
+    byteCount += piece.count
   }
 
   /// The pairs and their number, for the one place that makes the system call.

@@ -92,6 +92,9 @@ public struct InternTable: ~Copyable {
   /// `intern(_:hash:)` with the hash computed here.
   public mutating func intern(_ bytes: Span<UInt8>) -> UInt32 { intern(bytes, hash: Self.hash(bytes)) }
 
+  /// `intern(_:)` for the bytes of a buffer.
+  public mutating func intern(_ buffer: borrowing ByteBuffer) -> UInt32 { intern(buffer.bytes) }
+
   /// One more reference to a string.
   public mutating func retain(_ id: UInt32) { entries[Int(id)].references += 1 }
 

@@ -87,6 +87,10 @@ public struct Outbox: ~Copyable {
     return Segment(chunk: current, start: UInt32(start), end: UInt32(currentUsed))
   }
 
+  /// Appends the bytes of a buffer; like `append(_:)`.
+  @inlinable
+  public mutating func append(_ buffer: borrowing ByteBuffer) -> Segment { append(buffer.bytes) }
+
   /// Appends one byte; like `append(_:)`.
   @inlinable
   public mutating func append(byte: UInt8) {

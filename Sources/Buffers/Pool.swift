@@ -54,6 +54,13 @@ public struct Pool<Element: ~Copyable>: ~Copyable {
     return unsafe slots[Int(index)].take()
   }
 
+  /// Whether the value is in the pool, not taken out.
+  public func isIn(_ index: UInt32) -> Bool {
+    guard Int(index) < used else { return false }
+    // SAFETY: the slot is initialised.
+    return unsafe slots[Int(index)] != nil
+  }
+
   /// Puts a value back under its number.
   public mutating func putBack(_ element: consuming Element, at index: UInt32) {
     precondition(Int(index) < used)

@@ -50,10 +50,10 @@ public enum RingBuffer {
   }
 }
 
-/// Both ends of a fresh ring.
+/// Both ends of a fresh ring, each to be taken once.
 public struct RingEnds<Element: BitwiseCopyable & Sendable>: ~Copyable {
-  public var producer: RingProducer<Element>
-  public var consumer: RingConsumer<Element>
+  public var producer: RingProducer<Element>?
+  public var consumer: RingConsumer<Element>?
 }
 
 /// The writing end of a ring. One thread.

@@ -4,7 +4,7 @@ import Glibc
 
 /// A joinable POSIX thread.
 @safe
-public struct ReactorThread: ~Copyable {
+public struct ReactorThread: ~Copyable, Sendable {
   private let handle: pthread_t
 
   private final class Start {

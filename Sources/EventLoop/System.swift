@@ -376,6 +376,12 @@ public enum System {
   /// A descriptor for nothing, kept in reserve so that one connection can still be accepted and refused when the table is full.
   public static func openReserve() -> Int32 { unsafe open("/dev/null", O_RDONLY | O_CLOEXEC) }
 
+  /// Another descriptor of the same socket, or -1.
+  public static func duplicate(_ fd: Int32) -> Int32 { fcntl(fd, F_DUPFD_CLOEXEC, 0) }
+
+  /// Sleeps the calling thread. Never on a reactor.
+  public static func pause(milliseconds: UInt32) { usleep(milliseconds * 1000) }
+
   /// Ignores SIGPIPE: a broken peer is an error value, not a signal.
   public static func ignoreBrokenPipes() { clinux_ignore_sigpipe() }
 

@@ -1,7 +1,152 @@
-// Stand-in for the server's entry point.
+// Puts a gateway together: limits, listeners, reactors, signals; and takes it apart again. The main thread.
+import Buffers
+import EventLoop
+import Synchronization
 
-/// The server.
-public enum GatewayServer {
-  /// Runs until a signal stops it; the result is the exit status of the process.
-  public static func run(_ configuration: Configuration) -> Int32 { 0 }
+/// Why a gateway could not start.
+public enum GatewayError: Error, CustomStringConvertible {
+  /// A listener could not be opened.
+  case listener(String, SystemError)
+  /// The mounts of a listener are ambiguous.
+  case mounts(String, MountError)
+  /// The descriptor limit is too low to serve anyone.
+  case descriptors(Int)
+
+  public var description: String {
+    switch self {
+    case .listener(let address, let error): "cannot listen on \(address): \(error)"
+    case .mounts(let address, let error): "\(address): \(error)"
+    case .descriptors(let count): "only \(count) open files are allowed; at least \(GatewayServer.descriptorsMin) are needed"
+    }
+  }
+}
+
+/// A running gateway.
+public final class GatewayServer: Sendable {
+  /// Descriptors below which a gateway does not start.
+  public static let descriptorsMin = 64
+
+  let shared: SharedState
+  private let threads: Mutex<Threads>
+  /// Where it listens, with the ports that the system chose; in the order of the configuration, the admin listener last.
+  public let addresses: [String]
+  /// Unix-domain sockets to remove in the end.
+  private let unixPaths: [String]
+
+  private struct Threads: ~Copyable {
+    var first = Pool<ReactorThread>()
+    var count: UInt32 = 0
+  }
+
+  /// Runs a gateway until SIGTERM or SIGINT; returns the exit status of the process.
+  public static func run(_ configuration: Configuration) -> Int32 {
+    System.ignoreBrokenPipes()
+    // Before any thread starts, so that all of them inherit it and only this one is told.
+    System.blockTerminationSignals()
+    let logger = Logger(format: configuration.logFormat, level: configuration.logLevel)
+    let server: GatewayServer
+    do {
+      server = try GatewayServer(configuration, logger: logger)
+    } catch {
+      logger.log(.error, "start-failed", [("error", .text("\(error)"))])
+      logger.flush()
+      return 1
+    }
+    server.announce()
+    let signal = System.waitForTerminationSignal()
+    logger.log(
+      .info, "stopping", [("signal", .integer(Int(signal))), ("connections", .integer(server.shared.connections))])
+    server.stop()
+    server.join()
+    logger.log(.info, "stopped", [("connectionsLeft", .integer(server.shared.connections))])
+    logger.flush()
+    return 0
+  }
+
+  /// Opens the listeners and starts the reactors. When this returns, clients can connect.
+  public init(_ configuration: Configuration, logger: Logger) throws {
+    let descriptors = System.raiseFileLimit()
+    guard descriptors >= Self.descriptorsMin else { throw GatewayError.descriptors(descriptors) }
+    let reactors = configuration.reactorCount > 0 ? configuration.reactorCount : min(64, System.processorCount())
+    let connectionsMax = Self.connectionsMax(configuration, descriptors: descriptors)
+    var opened = OpenedListeners(reactorCount: reactors)
+    do {
+      for listener in configuration.listeners { try opened.open(listener) }
+      if let admin = configuration.admin { try opened.openAdmin(admin) }
+    } catch {
+      opened.closeAll()
+      throw error
+    }
+    var doorbells: [Doorbell] = []
+    for _ in 0..<reactors { doorbells.append(try Doorbell()) }
+    shared = try SharedState(
+      configuration: configuration, logger: logger, listeners: opened.states, doorbells: doorbells,
+      connectionsMax: connectionsMax)
+    addresses = opened.addresses
+    unixPaths = opened.unixPaths
+    threads = Mutex(Threads())
+    logger.log(
+      .info, "starting",
+      [
+        ("reactors", .integer(reactors)), ("descriptors", .integer(descriptors)),
+        ("connectionsMax", .integer(connectionsMax)),
+      ])
+    try start(opened.fds, pinned: configuration.pinsReactors)
+  }
+
+  /// What the descriptor limit allows: a twentieth is kept for listeners, logs and connections that are being refused.
+  private static func connectionsMax(_ configuration: Configuration, descriptors: Int) -> Int {
+    let allowed = max(1, min(descriptors - descriptors / 20, 1 << 24))
+    return min(configuration.connectionsMax ?? allowed, allowed)
+  }
+
+  private func start(_ fds: [[Int32]], pinned: Bool) throws {
+    let count = shared.reactorCount
+    var links = ReactorLinks(count: count)
+    for number in 0..<count {
+      let seed = ShardSeed(links.take(number))
+      let shared = self.shared
+      let own = fds.map { $0[number] }
+      let thread = try ReactorThread(name: "reactor-\(number)", core: pinned ? number : nil) {
+        var listenerFds = GrowableArray<Int32>()
+        for fd in own { listenerFds.append(fd) }
+        do {
+          var shard = try Shard(number: number, shared: shared, links: seed.take(), listenerFds: listenerFds)
+          shard.serve()
+        } catch {
+          shared.logger.log(.error, "reactor-failed", [("reactor", .integer(number)), ("error", .text("\(error)"))])
+        }
+        for fd in own where fd >= 0 { System.close(fd) }
+      }
+      keep(thread)
+    }
+    while !shared.isReady && !shared.isStopping { System.pause(milliseconds: 1) }
+  }
+
+  private func keep(_ thread: consuming ReactorThread) {
+    var thread: ReactorThread? = thread
+    threads.withLock {
+      _ = $0.first.insert(thread.take()!)
+      $0.count += 1
+    }
+  }
+
+  /// One line for each listener, once they accept connections.
+  func announce() {
+    for address in addresses { shared.logger.log(.info, "listening", [("address", .text(address))]) }
+  }
+
+  /// Tells the reactors to stop: no new connections, 1001 to every WebSocket. Returns at once; any thread.
+  public func stop() { shared.stop() }
+
+  /// Waits until the reactors have ended, and removes the Unix-domain sockets. Once.
+  public func join() {
+    threads.withLock {
+      while $0.count > 0 {
+        $0.count -= 1
+        if let thread = $0.first.take($0.count) { thread.join() }
+      }
+    }
+    for path in unixPaths { System.unlink(path: path) }
+  }
 }

@@ -109,8 +109,8 @@ extension Shard {
         inbound.message.append(buffer.bytes.extracting(range))
         if isLast {
           counters.add(.messagesIn)
-          let message = inbound.message
-          inbound.message = ByteBuffer()
+          var message = ByteBuffer()
+          swap(&message, &inbound.message)
           receive(slot, role, opcode, message.bytes)
         }
       case .control(let opcode, let range):

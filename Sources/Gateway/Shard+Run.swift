@@ -1,6 +1,8 @@
 // The event loop of one reactor: wait, read, take the mail, look at the clock, flush. Its own thread.
 import Buffers
 import EventLoop
+import Topics
+import Wire
 
 extension Shard {
   /// Longest sleep. Nothing depends on it but how fresh the metrics are.

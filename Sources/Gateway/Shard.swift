@@ -40,6 +40,11 @@ struct Shard: ~Copyable {
   var ready = GrowableArray<SlabToken>(capacity: 64)
   /// The publishes at the end of this turn's log that all go to one topic.
   var run = FanoutRun()
+  /// Subscribers found too slow while a topic's members are being walked.
+  var slow = GrowableArray<UInt32>(capacity: 16)
+  var lastName = PostedName()
+  /// Bytes of other reactors' frames taken in this turn.
+  var adoptedBytes = 0
 
   /// Rings to the other reactors and from them, by reactor number; the own entries stay unused.
   var producers: FixedArray<RingProducer<Post>>
@@ -108,14 +113,14 @@ struct Shard: ~Copyable {
     reserveFd = System.openReserve()
   }
 
-  deinit { System.close(reserveFd) }
+
 
   /// Connections over the limit that are being told so at the same time; more are closed without a word.
   static let refusalsMax = 512
 }
 
 /// The ring ends of one reactor.
-struct ShardLinks: ~Copyable {
+struct ShardLinks: ~Copyable, Sendable {
   var producers: FixedArray<RingProducer<Post>>
   var consumers: FixedArray<RingConsumer<Post>>
 }

@@ -10,6 +10,8 @@ struct ListenerState: Sendable {
   /// The paths it serves; empty for the admin listener.
   let mounts: MountTable
   let isAdmin: Bool
+  /// Whether all reactors wait on the same socket (a Unix-domain one).
+  let isShared: Bool
 }
 
 /// The read-only settings and shared atomics of one gateway.

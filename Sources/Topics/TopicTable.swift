@@ -138,13 +138,13 @@ public struct TopicTable: ~Copyable {
 
   /// Subscribes a connection, plainly or with a filter (its raw text). Other reactors' publishes see it once this returns.
   public mutating func subscribe(
-    _ connection: UInt32, _ list: inout SubscriptionList, _ name: Span<UInt8>, space: UInt8, hash: UInt32,
+    _ connection: UInt32, _ list: inout SubscriptionList, _ name: borrowing ByteBuffer, space: UInt8, hash: UInt32,
     filter: Span<UInt8>? = nil
   ) -> SubscribeOutcome {
-    if let topic = names.find(name, space: space, hash: hash), let found = subscription(list, topic) {
+    if let topic = names.find(name.bytes, space: space, hash: hash), let found = subscription(list, topic) {
       return widen(found, filter)
     }
-    let topic = enter(name, space: space, hash: hash)
+    let topic = enter(name.bytes, space: space, hash: hash)
     let record = Subscription(
       topic: topic, connection: connection, position: 0, next: list.head, filters: Self.none)
     let index: UInt32
@@ -163,11 +163,17 @@ public struct TopicTable: ~Copyable {
     return .subscribed
   }
 
+  /// Whether a connection is subscribed to a topic.
+  public func isSubscribed(_ list: SubscriptionList, _ name: Span<UInt8>, space: UInt8, hash: UInt32) -> Bool {
+    guard let topic = names.find(name, space: space, hash: hash) else { return false }
+    return subscription(list, topic) != nil
+  }
+
   /// Ends a connection's subscription to a topic, filters and all; false when there was none.
   public mutating func unsubscribe(
-    _ list: inout SubscriptionList, _ name: Span<UInt8>, space: UInt8, hash: UInt32
+    _ list: inout SubscriptionList, _ name: borrowing ByteBuffer, space: UInt8, hash: UInt32
   ) -> Bool {
-    guard let topic = names.find(name, space: space, hash: hash) else { return false }
+    guard let topic = names.find(name.bytes, space: space, hash: hash) else { return false }
     var previous = Self.none
     var index = list.head
     while index != Self.none && subscriptions[Int(index)].topic != topic {

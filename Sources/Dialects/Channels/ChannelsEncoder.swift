@@ -17,34 +17,40 @@ public enum ChannelsEncoder {
     out.append("}")
   }
 
-  /// The answer to subscribe: channel and filters exactly as they were sent.
-  public static func appendSubscribed(channel: Span<UInt8>, filters: Span<UInt8>?, to out: inout ByteBuffer) {
+  /// The answer to subscribe: channel and filters exactly as they were sent in `message`.
+  public static func appendSubscribed(
+    in message: Span<UInt8>, channel: JSONValue, filters: JSONValue?, to out: inout ByteBuffer
+  ) {
     out.append("{\"type\":\"subscribed\",\"channel\":")
-    out.append(channel)
+    out.append(message.extracting(channel.range))
     if let filters {
       out.append(",\"filters\":")
-      out.append(filters)
+      out.append(message.extracting(filters.range))
     }
     out.append("}")
   }
 
   /// The answer to unsubscribe.
-  public static func appendUnsubscribed(channel: Span<UInt8>, to out: inout ByteBuffer) {
+  public static func appendUnsubscribed(in message: Span<UInt8>, channel: JSONValue, to out: inout ByteBuffer) {
     out.append("{\"type\":\"unsubscribed\",\"channel\":")
-    out.append(channel)
+    out.append(message.extracting(channel.range))
     out.append("}")
   }
 
-  /// A published message. `from` is a JSON string, `data` raw JSON, nil to leave the member out. Returns where `data` lies in
-  /// `out`.
+  /// A published message: channel and payload as they were sent in `message`, `from` a JSON string. Without a payload there is no
+  /// `data`. Returns where `data` lies in `out`.
   public static func appendMessage(
-    channel: Span<UInt8>, from: Span<UInt8>, data: Span<UInt8>?, timestamp: Span<UInt8>, to out: inout ByteBuffer
+    in message: Span<UInt8>, channel: JSONValue, payload: JSONValue?, from: Span<UInt8>, timestamp: Span<UInt8>,
+    to out: inout ByteBuffer
   ) -> Range<Int> {
     out.append("{\"type\":\"message\",\"channel\":")
-    out.append(channel)
+    out.append(message.extracting(channel.range))
     out.append(",\"from\":")
     out.append(from)
-    return finish(data, timestamp, &out)
+    var data = out.count..<out.count
+    if let payload { data = appendData(message.extracting(payload.range), &out) }
+    appendTimestamp(timestamp, &out)
+    return data
   }
 
   /// A broadcast of the server's own. Returns where `data` lies in `out`.
@@ -53,7 +59,9 @@ public enum ChannelsEncoder {
   ) -> Range<Int> {
     out.append("{\"type\":\"broadcast\",\"channel\":")
     out.append(channel)
-    return finish(data, timestamp, &out)
+    let range = appendData(data, &out)
+    appendTimestamp(timestamp, &out)
+    return range
   }
 
   /// The answer to ping: milliseconds since 1970, a number.
@@ -100,17 +108,16 @@ public enum ChannelsEncoder {
     JSONString.appendQuoted(text.bytes, to: &out)
   }
 
-  private static func finish(_ data: Span<UInt8>?, _ timestamp: Span<UInt8>, _ out: inout ByteBuffer) -> Range<Int> {
-    var range = out.count..<out.count
-    if let data {
-      out.append(",\"data\":")
-      let start = out.count
-      out.append(data)
-      range = start..<out.count
-    }
+  private static func appendData(_ data: Span<UInt8>, _ out: inout ByteBuffer) -> Range<Int> {
+    out.append(",\"data\":")
+    let start = out.count
+    out.append(data)
+    return start..<out.count
+  }
+
+  private static func appendTimestamp(_ timestamp: Span<UInt8>, _ out: inout ByteBuffer) {
     out.append(",\"timestamp\":\"")
     out.append(timestamp)
     out.append("\"}")
-    return range
   }
 }

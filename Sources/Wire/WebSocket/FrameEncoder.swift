@@ -30,6 +30,11 @@ public enum FrameEncoder {
     return Segment(chunk: start.chunk, start: start.start, end: body.end)
   }
 
+  /// Appends a frame whose payload is a buffer; like `append(_:_:to:)`.
+  public static func append(_ opcode: Opcode, _ payload: borrowing ByteBuffer, to outbox: inout Outbox) -> Segment {
+    append(opcode, payload.bytes, to: &outbox)
+  }
+
   /// Appends a frame to a buffer, masked when `mask` is given (as a client must; the key's low byte goes first on the wire).
   public static func append(
     _ opcode: Opcode, isFinal: Bool = true, mask: UInt32?, _ payload: Span<UInt8>, to buffer: inout ByteBuffer

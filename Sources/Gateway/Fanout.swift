@@ -1,0 +1,233 @@
+// The fan-out: one encoded frame to every subscriber here, and one post to every other reactor that has some. Reactor's thread.
+import Buffers
+import EventLoop
+import Topics
+import Wire
+
+/// Consecutive publishes of one turn to one topic. They lie next to each other in the turn's log, so the subscribers are walked once
+/// for all of them.
+struct FanoutRun: BitwiseCopyable {
+  /// The topic on this reactor; `max` while no run is open.
+  var topic = UInt32.max
+  var segment = Segment(chunk: 0, start: 0, end: 0)
+  var messageCount = 0
+}
+
+/// Who a publish goes to.
+struct Audience {
+  /// The topic on this reactor, if anyone here subscribes to it.
+  let topic: UInt32?
+  /// Other reactors that may have subscribers, one bit each.
+  let reactors: UInt64
+  let space: UInt8
+  let hash: UInt32
+}
+
+extension Shard {
+  /// Finds out who wants a publish on the topic named in `nameScratch`; nil when nobody does, so that it need not even be
+  /// encoded.
+  func audience(space: UInt8) -> Audience? {
+    let hash = TopicTable.hash(nameScratch.bytes, space: space)
+    let topic = topics.find(nameScratch.bytes, space: space, hash: hash)
+    var reactors: UInt64 = 0
+    if let interest { reactors = interest.reactors(hash) & channelsMask & ~(1 << UInt64(number)) }
+    if topic == nil && reactors == 0 { return nil }
+    return Audience(topic: topic, reactors: reactors, space: space, hash: hash)
+  }
+
+  /// Publishes the message in `scratch`, whose topic's name is in `nameScratch`. `data` is what filters look at, as a range of
+  /// `scratch`. Step 6 of the data path.
+  mutating func publishScratch(to audience: Audience, data: Range<Int>) {
+    var name = Segment(chunk: 0, start: 0, end: 0)
+    if audience.reactors != 0 {
+      // Name and frame in one chunk. Within a run of publishes to the same topic the name is written once.
+      outbox.reserve(nameScratch.count + scratch.count + FrameEncoder.headerCountMax)
+      name = postedName(audience)
+    }
+    let frame = FrameEncoder.append(.text, scratch, to: &outbox)
+    let payload = frame.end - UInt32(scratch.count)
+    let dataStart = payload + UInt32(data.lowerBound)
+    let dataEnd = payload + UInt32(data.upperBound)
+    if audience.reactors != 0 {
+      post(
+        frame, name, (dataStart, dataEnd), reactors: audience.reactors, space: audience.space, hash: audience.hash)
+    }
+    if let topic = audience.topic {
+      deliver(topic, frame, Segment(chunk: frame.chunk, start: dataStart, end: dataEnd))
+    }
+  }
+
+  /// Where the topic's name lies in the current chunk for other reactors to read: the same place as for the last post of this turn
+  /// if that was to the same topic, else a fresh copy.
+  private mutating func postedName(_ audience: Audience) -> Segment {
+    if lastName.hash == audience.hash && lastName.space == audience.space
+      && lastName.segment.chunk == outbox.position.chunk && lastName.turn == counters[.turns]
+      && outbox.bytes(lastName.segment).equals(nameScratch.bytes)
+    {
+      return lastName.segment
+    }
+    let segment = outbox.append(nameScratch)
+    lastName = PostedName(segment: segment, hash: audience.hash, space: audience.space, turn: counters[.turns])
+    return segment
+  }
+
+  /// Queues a frame for every subscriber of a topic on this reactor: with the others of its run where the topic is the same as
+  /// before, and at once for those with filters.
+  mutating func deliver(_ topic: UInt32, _ frame: Segment, _ data: Segment) {
+    if run.topic == topic && run.segment.chunk == frame.chunk && run.segment.end == frame.start {
+      run.segment.end = frame.end
+      run.messageCount += 1
+    } else {
+      closeRun()
+      run = FanoutRun(topic: topic, segment: frame, messageCount: 1)
+    }
+    if topics.hasFilteredMembers(topic) { deliverFiltered(topic, frame, data) }
+  }
+
+  /// Queues the open run for its subscribers. Called before anything else is queued for a connection or a subscription changes, so
+  /// that every connection gets its messages in the order in which they came.
+  @inline(__always)
+  mutating func closeRun() {
+    if run.topic != .max { walkRun() }
+  }
+
+  /// Queues the run, closes it, and deals with those who are too slow for it.
+  @inline(never)
+  private mutating func walkRun() {
+    let delivered = Self.queue(
+      run.segment, for: topics, run.topic, &connections, &outbox, &dirty, &slow,
+      bytesMax: limits.outboundBytesMax)
+    counters.add(.deliveries, delivered * run.messageCount)
+    let messageCount = run.messageCount
+    run.topic = .max
+    if !slow.isEmpty { punishSlow(messageCount) }
+  }
+
+  /// The loop over the subscribers: the innermost loop of the gateway. Returns how many got the segment; those whose backlog has no
+  /// room for it are put into `slow`.
+  @inline(never)
+  private static func queue(
+    _ segment: Segment, for topics: borrowing TopicTable, _ topic: UInt32, _ connections: inout Slab<Connection>,
+    _ outbox: inout Outbox, _ dirty: inout GrowableArray<UInt32>, _ slow: inout GrowableArray<UInt32>, bytesMax: Int
+  ) -> Int {
+    let members = topics.members(of: topic)
+    let room = bytesMax - segment.count
+    for index in members.indices {
+      let slot = members[index].connection
+      let isBlocked = connections[slot].outbound.isBlocked
+      if isBlocked && connections[slot].outbound.byteCount > room {
+        slow.append(slot)
+        continue
+      }
+      outbox.enqueue(segment, on: &connections[slot].outbound)
+      if !isBlocked && !connections[slot].flags.contains(.dirty) {
+        connections[slot].flags.insert(.dirty)
+        dirty.append(slot)
+      }
+    }
+    return members.count - slow.count
+  }
+
+  /// Delivers one message to the subscribers that have filters and for which one of them matches. Equal filter texts are
+  /// evaluated once for the message.
+  private mutating func deliverFiltered(_ topic: UInt32, _ frame: Segment, _ data: Segment) {
+    messageSerial += 1
+    while verdicts.count < topics.filterTextEnd { verdicts.append(0) }
+    // Filters look at the members of an object; anything else matches none of them.
+    guard Self.describe(outbox, data, in: &memberIndex) else { return }
+    let count = topics.filteredMembers(of: topic).count
+    var delivered = 0
+    for index in 0..<count {
+      let member = topics.filteredMembers(of: topic)[index]
+      guard matches(member.subscription, data) else { continue }
+      let slot = member.connection
+      let isBlocked = connections[slot].outbound.isBlocked
+      if isBlocked && connections[slot].outbound.byteCount + frame.count > limits.outboundBytesMax {
+        slow.append(slot)
+        continue
+      }
+      outbox.enqueue(frame, on: &connections[slot].outbound)
+      delivered += 1
+      markDirty(slot)
+    }
+    counters.add(.deliveries, delivered)
+    if !slow.isEmpty { punishSlow(1) }
+  }
+
+  /// Indexes the members of a message's data for the filters; false when it is no object.
+  private static func describe(_ outbox: borrowing Outbox, _ data: Segment, in index: inout JSONMemberIndex) -> Bool {
+    index.build(outbox.bytes(data))
+  }
+
+  /// Whether one of a subscription's filters matches the message that `memberIndex` describes.
+  private mutating func matches(_ subscription: UInt32, _ data: Segment) -> Bool {
+    var node = topics.firstFilter(of: subscription)
+    while let filter = node {
+      let text = topics.filterText(of: filter)
+      var verdict = verdicts[Int(text)]
+      if verdict >> 1 != messageSerial {
+        let isMatch = JSONFilter.matches(
+          filter: topics.filterBytes(text), data: outbox.bytes(data), index: memberIndex)
+        verdict = messageSerial << 1 | (isMatch ? 1 : 0)
+        verdicts[Int(text)] = verdict
+      }
+      if verdict & 1 == 1 { return true }
+      node = topics.nextFilter(after: filter)
+    }
+    return false
+  }
+
+  /// Applies the configured policy to the subscribers in `slow`, whose backlog has no room for `messageCount` more messages.
+  @inline(never)
+  private mutating func punishSlow(_ messageCount: Int) {
+    while let slot = slow.popLast() { becomeSlow(slot, messageCount) }
+  }
+
+  /// Marks a connection for the flush at the end of the turn. One that is blocked is flushed when its socket has room.
+  @inline(__always)
+  mutating func markDirty(_ slot: UInt32) {
+    if connections[slot].flags.contains(.dirty) || connections[slot].outbound.isBlocked { return }
+    connections[slot].flags.insert(.dirty)
+    dirty.append(slot)
+  }
+
+  // MARK: Answers to one connection
+
+  /// Queues a frame for one connection.
+  mutating func reply(_ slot: UInt32, _ opcode: Opcode, _ payload: Span<UInt8>) {
+    closeRun()
+    guard hasRoom(slot, payload.count) else { return }
+    let segment = FrameEncoder.append(opcode, payload, to: &outbox)
+    outbox.enqueue(segment, on: &connections[slot].outbound)
+    counters.add(.messagesOut)
+    markDirty(slot)
+  }
+
+  /// Queues the text in `scratch` for one connection.
+  mutating func replyWithScratch(_ slot: UInt32) {
+    closeRun()
+    guard hasRoom(slot, scratch.count) else { return }
+    let segment = FrameEncoder.append(.text, scratch, to: &outbox)
+    outbox.enqueue(segment, on: &connections[slot].outbound)
+    counters.add(.messagesOut)
+    markDirty(slot)
+  }
+
+  /// Whether a blocked connection's backlog takes `count` more bytes; if not, the policy for slow ones is applied.
+  private mutating func hasRoom(_ slot: UInt32, _ count: Int) -> Bool {
+    if connections[slot].outbound.isBlocked && connections[slot].outbound.byteCount + count > limits.outboundBytesMax {
+      becomeSlow(slot, 1)
+      return false
+    }
+    return true
+  }
+}
+
+/// Where the name of the last posted topic lies.
+struct PostedName: BitwiseCopyable {
+  var segment = Segment(chunk: 0, start: 0, end: 0)
+  var hash: UInt32 = 0
+  var space: UInt8 = 0
+  /// The turn in which it was written; in another turn the chunk may have been reused.
+  var turn = UInt64.max
+}

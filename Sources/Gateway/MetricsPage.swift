@@ -1,0 +1,66 @@
+// The metrics of all reactors in Prometheus' text format. Made on request, from the counters that the reactors published.
+import Buffers
+
+/// Writes the metrics page. Every metric has a `reactor` label, so that uneven load shows.
+struct MetricsPage {
+  private let shared: SharedState
+
+  init(_ shared: SharedState) { self.shared = shared }
+
+  func append(to out: inout ByteBuffer) {
+    var text = ""
+    for counter in Counter.allCases {
+      header(&text, counter.name, counter.help, counter.isGauge ? "gauge" : "counter")
+      for (reactor, words) in shared.metrics.enumerated() {
+        text += "martlet_\(counter.name){reactor=\"\(reactor)\"} \(words.load(counter.rawValue))\n"
+      }
+    }
+    appendCloses(&text)
+    appendLag(&text)
+    header(&text, "connections_max", "Connections that the gateway may hold.", "gauge")
+    text += "martlet_connections_max \(shared.connectionsMax)\n"
+    out.append(string: text)
+  }
+
+  private func appendCloses(_ text: inout String) {
+    header(&text, "closes_total", "Connections that ended, by reason.", "counter")
+    for (reactor, words) in shared.metrics.enumerated() {
+      for reason in CloseReason.allCases {
+        let count = words.load(32 + Int(reason.rawValue))
+        text += "martlet_closes_total{reactor=\"\(reactor)\",reason=\"\(reason.label)\"} \(count)\n"
+      }
+    }
+  }
+
+  private func appendLag(_ text: inout String) {
+    let name = "event_loop_lag_seconds"
+    header(&text, name, "How long turns of the event loop took, which is how long a ready socket may have waited.", "histogram")
+    for (reactor, words) in shared.metrics.enumerated() {
+      var total: UInt64 = 0
+      for bucket in 0..<Counters.lagBuckets {
+        total += words.load(64 + bucket)
+        let isLast = bucket == Counters.lagBuckets - 1
+        let bound = isLast ? "+Inf" : decimal(UInt64(Counters.lagBound(bucket)) * 1000)
+        text += "martlet_\(name)_bucket{reactor=\"\(reactor)\",le=\"\(bound)\"} \(total)\n"
+      }
+      text += "martlet_\(name)_sum{reactor=\"\(reactor)\"} \(decimal(words.load(77)))\n"
+      text += "martlet_\(name)_count{reactor=\"\(reactor)\"} \(total)\n"
+    }
+    header(&text, "event_loop_lag_max_seconds", "The longest turn of the event loop since the start.", "gauge")
+    for (reactor, words) in shared.metrics.enumerated() {
+      text += "martlet_event_loop_lag_max_seconds{reactor=\"\(reactor)\"} \(decimal(words.load(78)))\n"
+    }
+  }
+
+  private func header(_ text: inout String, _ name: String, _ help: String, _ type: String) {
+    text += "# HELP martlet_\(name) \(help)\n# TYPE martlet_\(name) \(type)\n"
+  }
+
+  /// Nanoseconds as a decimal number of seconds.
+  private func decimal(_ nanoseconds: UInt64) -> String {
+    var fraction = String(nanoseconds % 1_000_000_000)
+    fraction = String(repeating: "0", count: 9 - fraction.count) + fraction
+    while fraction.hasSuffix("0") && fraction.count > 1 { fraction.removeLast() }
+    return "\(nanoseconds / 1_000_000_000).\(fraction)"
+  }
+}

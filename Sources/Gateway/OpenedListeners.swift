@@ -1,0 +1,78 @@
+// Opens the listening sockets of a gateway: one for each reactor and address, one in all for a Unix-domain path. At start-up.
+import EventLoop
+
+/// Listening sockets and what is served on them.
+struct OpenedListeners {
+  /// Connections that the system queues for a listener before they are accepted.
+  static let backlog: Int32 = 4096
+
+  let reactorCount: Int
+  private(set) var states: [ListenerState] = []
+  /// By listener and reactor; -1 where a reactor does not listen.
+  private(set) var fds: [[Int32]] = []
+  private(set) var addresses: [String] = []
+  private(set) var unixPaths: [String] = []
+
+  init(reactorCount: Int) { self.reactorCount = reactorCount }
+
+  /// Opens a public listener.
+  mutating func open(_ listener: ListenerConfiguration) throws {
+    let mounts: MountTable
+    do {
+      mounts = try MountTable.build(listener.mounts)
+    } catch {
+      throw GatewayError.mounts("\(listener.address)", error)
+    }
+    switch listener.address {
+    case .tcp(let host, let port):
+      try openTCP(host, port, state: ListenerState(mounts: mounts, isAdmin: false, isShared: false), on: reactorCount)
+    case .unix(let path, let mode):
+      let fd: Int32
+      do {
+        fd = try System.listen(unixPath: path, mode: mode, backlog: Self.backlog)
+      } catch {
+        throw GatewayError.listener("\(listener.address)", error)
+      }
+      // The path is one socket; every reactor waits on a duplicate of its descriptor.
+      var duplicates = [fd]
+      while duplicates.count < reactorCount { duplicates.append(System.duplicate(fd)) }
+      fds.append(duplicates)
+      states.append(ListenerState(mounts: mounts, isAdmin: false, isShared: true))
+      addresses.append("\(listener.address)")
+      unixPaths.append(path)
+    }
+  }
+
+  /// Opens the admin listener, on reactor 0 alone.
+  mutating func openAdmin(_ admin: AdminConfiguration) throws {
+    let mounts = try MountTable.build([])
+    try openTCP(admin.host, admin.port, state: ListenerState(mounts: mounts, isAdmin: true, isShared: false), on: 1)
+  }
+
+  private mutating func openTCP(_ host: String, _ port: UInt16, state: ListenerState, on count: Int) throws {
+    var bound = port
+    var own: [Int32] = []
+    defer {
+      fds.append(own + [Int32](repeating: -1, count: reactorCount - own.count))
+      states.append(state)
+      let shown = ListenerAddress.tcp(host: host, port: bound)
+      addresses.append((state.isAdmin ? "admin http://" : "ws://") + shown.description)
+    }
+    for _ in 0..<count {
+      do {
+        let fd = try System.listen(host: host, port: bound, backlog: Self.backlog)
+        own.append(fd)
+        // Port 0 is chosen by the first reactor's socket; the others join it there.
+        if bound == 0 { bound = System.boundPort(fd) }
+      } catch {
+        throw GatewayError.listener(ListenerAddress.tcp(host: host, port: bound).description, error)
+      }
+    }
+  }
+
+  /// Closes everything again when the start failed half-way.
+  func closeAll() {
+    for fd in fds.joined() where fd >= 0 { System.close(fd) }
+    for path in unixPaths { System.unlink(path: path) }
+  }
+}

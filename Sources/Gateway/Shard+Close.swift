@@ -1,0 +1,124 @@
+// Endings: the close handshake, slow consumers, sudden losses. The reactor's thread.
+import Buffers
+import EventLoop
+import Topics
+import Wire
+
+extension Shard {
+  /// Starts the closing handshake from this side: everything queued before is still sent, then the close frame. The connection leaves
+  /// its topics at once.
+  mutating func close(_ slot: UInt32, _ reason: CloseReason, _ text: StaticString) {
+    guard connections[slot].phase == .open else { return }
+    closeRun()
+    if let code = reason.closeCode {
+      nameScratch.removeAll()
+      CloseBody.append(code, text, to: &nameScratch)
+      let frame = FrameEncoder.append(.close, nameScratch, to: &outbox)
+      outbox.enqueue(frame, on: &connections[slot].outbound)
+      markDirty(slot)
+    }
+    logClose(slot, reason)
+    finish(slot, reason)
+  }
+
+  /// Answers the peer's close frame with one of the same code. RFC 6455 section 5.5.1.
+  mutating func acceptClose(_ slot: UInt32, _ code: UInt16?) {
+    closeRun()
+    nameScratch.removeAll()
+    if let code { CloseBody.append(code, "", to: &nameScratch) }
+    let frame = FrameEncoder.append(.close, nameScratch, to: &outbox)
+    outbox.enqueue(frame, on: &connections[slot].outbound)
+    markDirty(slot)
+    finish(slot, .client)
+  }
+
+  /// Nothing more is sent than what is queued; then the end. What still arrives is thrown away.
+  mutating func finish(_ slot: UInt32, _ reason: CloseReason) {
+    closeRun()
+    connections[slot].reason = reason
+    connections[slot].phase = .closing
+    topics.unsubscribeAll(&connections[slot].subscriptions)
+    startPatience(slot)
+    // With nothing to send, the flush would not come by.
+    if connections[slot].outbound.isEmpty {
+      System.shutdownWrite(connections[slot].fd)
+      connections[slot].phase = .lingering
+    }
+  }
+
+  /// The peer now has so long to end the connection from its side.
+  mutating func startPatience(_ slot: UInt32) {
+    connections[slot].deadlineMilliseconds = now + UInt64(limits.closeTimeoutMilliseconds)
+    timers.schedule(slot, at: connections[slot].deadlineMilliseconds)
+  }
+
+  /// A subscriber's backlog has no room for `messageCount` more messages.
+  mutating func becomeSlow(_ slot: UInt32, _ messageCount: Int) {
+    if shared.configuration.slowConsumerPolicy == .drop {
+      counters.add(.deliveriesDropped, messageCount)
+      return
+    }
+    counters.add(.deliveriesDropped, messageCount)
+    close(slot, .slow, "slow")
+  }
+
+  /// Ends a connection at once: its socket is closed, its subscriptions, its identity and its buffers go.
+  mutating func drop(_ slot: UInt32, _ reason: CloseReason) {
+    closeRun()
+    let connection = connections[slot]
+    if connection.phase == .open { logClose(slot, reason) }
+    // A connection that was already ending keeps the reason for which it ends.
+    let isEnding = connection.phase == .closing || connection.phase == .lingering
+    counters.countClose(isEnding && reason != .closeTimeout ? connection.reason : reason)
+    topics.unsubscribeAll(&connections[slot].subscriptions)
+    outbox.clear(&connections[slot].outbound)
+    users.release(connection.user)
+    // Taken out while it is being read into, it is discarded by the reader instead.
+    if connection.inbound != Pool<Inbound>.none && inbounds.isIn(connection.inbound) {
+      inbounds.discard(connection.inbound)
+    }
+    if connection.flags.contains(.counted) { webSocketCount -= 1 }
+    timers.cancel(slot)
+    connections.remove(slot)
+    switch reason {
+    case .closeTimeout, .networkError, .noPong, .slow, .handshakeTimeout: System.reset(connection.fd)
+    default: System.close(connection.fd)
+    }
+    shared.leaveConnection()
+  }
+
+  private mutating func logClose(_ slot: UInt32, _ reason: CloseReason) {
+    switch reason {
+    case .client, .disconnected, .goingAway, .httpDone, .httpRefused: return
+    default: break
+    }
+    let peer = connections[slot].peer
+    log.log(
+      .info, "connection-closed", nowMilliseconds: Int(now),
+      [("reason", .text(reason.label.description)), ("peer", .text(peer.description))])
+  }
+
+  // MARK: Stopping
+
+  /// Connections told to go away in one turn at most, so that the loop goes on turning.
+  static let drainsPerTurnMax: UInt32 = 512
+
+  /// One turn of stopping: no new connections, 1001 to every WebSocket, the end for everything else.
+  mutating func drain() {
+    if drainDeadline == 0 {
+      drainDeadline = now + UInt64(limits.drainTimeoutMilliseconds)
+      unregisterListeners()
+    }
+    let end = min(UInt32(connections.indexEnd), drainCursor + Self.drainsPerTurnMax)
+    while drainCursor < end {
+      let slot = drainCursor
+      drainCursor += 1
+      guard connections.isLive(slot) else { continue }
+      switch connections[slot].phase {
+      case .open: close(slot, .goingAway, "server stopping")
+      case .head, .body: finish(slot, .goingAway)
+      case .closing, .lingering: break
+      }
+    }
+  }
+}

@@ -1,0 +1,160 @@
+// Sending: everything that a turn queued for a connection leaves in one system call. Step 7 of the data path. Reactor's thread.
+import Buffers
+import EventLoop
+
+extension Shard {
+  /// Sends what the turn has queued, and ends the turn for the outbox.
+  mutating func flush(_ gather: inout GatherList) {
+    closeRun()
+    flushDirty(&gather)
+    outbox.endTurn()
+    adoptedBytes = 0
+    if outbox.waitingBytes > Self.waitingBytesMax { relieve() }
+  }
+
+  /// Flushes before the turn is over when it has queued so much that the log would fall out of the cache.
+  @inline(__always)
+  mutating func flushIfLarge(_ gather: inout GatherList) {
+    if outbox.bytesThisTurn + adoptedBytes > Self.turnBytesMax { flush(&gather) }
+  }
+
+  /// The loop over the connections that got output in this turn.
+  @inline(never)
+  mutating func flushDirty(_ gather: inout GatherList) {
+    var index = 0
+    // Sending can end connections, and ending one can queue a last frame for it: the list may grow meanwhile.
+    while index < dirty.count {
+      let slot = dirty[index]
+      index += 1
+      if !connections[slot].flags.contains(.dirty) { continue }
+      connections[slot].flags.remove(.dirty)
+      send(slot, &gather)
+    }
+    dirty.removeAll()
+  }
+
+  /// Sends as much of a connection's queue as its socket takes. The rest is held until there is room.
+  @inline(__always)
+  private mutating func send(_ slot: UInt32, _ gather: inout GatherList) {
+    let total = connections[slot].outbound.byteCount
+    if total == 0 { return }
+    guard outbox.isSingle(connections[slot].outbound) else {
+      sendRest(slot, &gather)
+      return
+    }
+    let segment = outbox.first(of: connections[slot].outbound)
+    switch System.send(connections[slot].fd, outbox.bytes(segment)) {
+    case .moved(let count) where count == total && !connections[slot].outbound.isBlocked:
+      counters.add(.bytesOut, count)
+      outbox.consume(count, from: &connections[slot].outbound)
+      if connections[slot].phase != .open { sentAll(slot) }
+    case .moved(let count):
+      counters.add(.bytesOut, count)
+      settle(slot, sent: count)
+      sentPart(slot, count < total)
+    case .wouldBlock:
+      block(slot)
+    case .end, .failed:
+      breakOff(slot)
+    }
+  }
+
+  /// After a send that took something: blocked when it was not everything that was offered.
+  @inline(never)
+  private mutating func sentPart(_ slot: UInt32, _ isShort: Bool) {
+    if isShort {
+      block(slot)
+    } else if connections[slot].outbound.isEmpty && connections[slot].phase != .open {
+      sentAll(slot)
+    }
+  }
+
+  /// The connection cannot be sent to any more.
+  @inline(never)
+  private mutating func breakOff(_ slot: UInt32) {
+    outbox.clear(&connections[slot].outbound)
+    drop(slot, .networkError)
+  }
+
+  /// The way of a queue in several pieces, or of a socket that did not take everything.
+  @inline(never)
+  private mutating func sendRest(_ slot: UInt32, _ gather: inout GatherList) {
+    while !connections[slot].outbound.isEmpty {
+      outbox.gather(connections[slot].outbound, into: &gather)
+      let wanted = gather.byteCount
+      switch System.send(connections[slot].fd, gathered: gather) {
+      case .moved(let count):
+        counters.add(.bytesOut, count)
+        settle(slot, sent: count)
+        if count < wanted {
+          block(slot)
+          return
+        }
+      case .wouldBlock:
+        block(slot)
+        return
+      case .end, .failed:
+        breakOff(slot)
+        return
+      }
+    }
+    if connections[slot].phase != .open { sentAll(slot) }
+  }
+
+  /// Takes sent bytes off the queue and moves the mark by which its age is told.
+  private mutating func settle(_ slot: UInt32, sent count: Int) {
+    outbox.consume(count, from: &connections[slot].outbound)
+    let mark = Int(connections[slot].outbound.markRemaining)
+    if mark == 0 { return }
+    if count < mark {
+      connections[slot].outbound.markRemaining = UInt32(mark - count)
+    } else {
+      // The oldest byte of the mark has gone: what is left is younger. Mark again from here.
+      connections[slot].outbound.markRemaining = UInt32(clamping: connections[slot].outbound.byteCount)
+      connections[slot].outbound.markTime = UInt32(truncatingIfNeeded: now)
+    }
+  }
+
+  /// Keeps the rest of a queue for when the socket has room, and starts its age.
+  private mutating func block(_ slot: UInt32) {
+    outbox.hold(&connections[slot].outbound)
+    if connections[slot].outbound.markRemaining == 0 {
+      connections[slot].outbound.markRemaining = UInt32(clamping: connections[slot].outbound.byteCount)
+      connections[slot].outbound.markTime = UInt32(truncatingIfNeeded: now)
+    }
+    scheduleTimer(slot)
+  }
+
+  /// The socket of a blocked connection has room again.
+  mutating func resume(_ slot: UInt32) {
+    if connections[slot].flags.contains(.dirty) { return }
+    connections[slot].flags.insert(.dirty)
+    dirty.append(slot)
+  }
+
+  /// Everything queued for a connection that is not an open WebSocket has been sent.
+  private mutating func sentAll(_ slot: UInt32) {
+    guard connections[slot].phase == .closing else { return }
+    if connections[slot].flags.contains(.peerEnded) {
+      drop(slot, connections[slot].reason)
+      return
+    }
+    System.shutdownWrite(connections[slot].fd)
+    connections[slot].phase = .lingering
+    startPatience(slot)
+  }
+
+  /// Slow subscribers keep too many chunks alive: those that need the oldest are closed.
+  private mutating func relieve() {
+    guard let oldest = outbox.oldestWaiting else { return }
+    var slot: UInt32 = 0
+    while Int(slot) < connections.indexEnd {
+      if connections.isLive(slot) && connections[slot].outbound.isBlocked
+        && outbox.uses(oldest, connections[slot].outbound)
+      {
+        drop(slot, .slow)
+      }
+      slot += 1
+    }
+  }
+}

@@ -1,0 +1,87 @@
+// What happens by the clock: handshake deadlines, heartbeats, patience with slow and silent peers, telemetry. Reactor's thread.
+import Buffers
+import EventLoop
+import Wire
+
+extension Shard {
+  /// Looks at every connection whose time has come, and at the reactor's own clocks.
+  mutating func runTimers() {
+    timers.advance(to: now)
+    while let slot = timers.popExpired() {
+      if connections.isLive(slot) { timerFired(slot) }
+    }
+    if number == 0 && shared.configuration.channels.telemetryIntervalMilliseconds > 0
+      && now >= telemetryMilliseconds && drainDeadline == 0
+    {
+      broadcastTelemetry()
+    }
+    if unmuteMilliseconds > 0 { unmuteListeners() }
+  }
+
+  /// Arms a connection's timer for whatever comes first: its deadline, or the age limit of its backlog.
+  mutating func scheduleTimer(_ slot: UInt32) {
+    var time = connections[slot].deadlineMilliseconds
+    if connections[slot].outbound.markRemaining > 0 && connections[slot].phase == .open {
+      let age = UInt64(UInt32(truncatingIfNeeded: now) &- connections[slot].outbound.markTime)
+      let limit = UInt64(limits.outboundAgeMillisecondsMax)
+      time = min(time, now + (limit > age ? limit - age : 0))
+    }
+    timers.schedule(slot, at: time)
+  }
+
+  private mutating func timerFired(_ slot: UInt32) {
+    switch connections[slot].phase {
+    case .head, .body:
+      if now < connections[slot].deadlineMilliseconds { break }
+      requestTimedOut(slot)
+      return
+    case .closing, .lingering:
+      if now < connections[slot].deadlineMilliseconds { break }
+      drop(slot, .closeTimeout)
+      return
+    case .open:
+      if isTooOld(slot) {
+        becomeSlow(slot, 0)
+        if connections[slot].phase != .open { return }
+        // Policy `drop`: the backlog stays, and its age is looked at again after as long.
+        connections[slot].outbound.markTime = UInt32(truncatingIfNeeded: now)
+      }
+      if now >= connections[slot].deadlineMilliseconds && !heartbeat(slot) { return }
+    }
+    scheduleTimer(slot)
+  }
+
+  /// Whether the oldest byte of the backlog has waited longer than allowed.
+  private func isTooOld(_ slot: UInt32) -> Bool {
+    if connections[slot].outbound.markRemaining == 0 { return false }
+    let age = UInt32(truncatingIfNeeded: now) &- connections[slot].outbound.markTime
+    return Int(age) >= limits.outboundAgeMillisecondsMax
+  }
+
+  /// Pings a connection, or drops it when the last ping was not answered (PROTOCOLS G6); false when it is gone.
+  private mutating func heartbeat(_ slot: UInt32) -> Bool {
+    if connections[slot].role == .echo {
+      connections[slot].deadlineMilliseconds = now + UInt64(Self.echoIdleMilliseconds)
+      return true
+    }
+    if connections[slot].flags.contains(.awaitsPong) {
+      drop(slot, .noPong)
+      return false
+    }
+    connections[slot].flags.insert(.awaitsPong)
+    connections[slot].deadlineMilliseconds = now + UInt64(shared.configuration.heartbeatIntervalMilliseconds)
+    reply(slot, .ping, Span())
+    return connections[slot].phase == .open
+  }
+
+  /// No whole request in time: 408 when one had begun, else just the end. HOSTILE 2 and 14.
+  private mutating func requestTimedOut(_ slot: UInt32) {
+    log.log(.info, "handshake-timeout", nowMilliseconds: Int(now))
+    if connections[slot].inbound == Pool<Inbound>.none || connections[slot].phase == .body {
+      drop(slot, .handshakeTimeout)
+      return
+    }
+    respond(slot, HTTPResponse(.requestTimeout, contentType: "text/plain"), body: "Request Timeout")
+    connections[slot].reason = .handshakeTimeout
+  }
+}
