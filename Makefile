@@ -1,0 +1,48 @@
+# One screen of targets; `make help` lists them. Everything that needs more than a line lies in a script beside what it serves.
+CONFIG  ?= release
+BUILD   := swift build -c $(CONFIG) --static-swift-stdlib --product martlet
+MARTLET := .build/$(CONFIG)/martlet
+
+.PHONY: help deps build run test test-thread test-address check bench fuzz format lint clean hot-path
+
+help:  ## this list
+	@grep -hE '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
+
+deps:  ## install what is missing (Debian and Ubuntu)
+	@deploy/deps.sh
+
+build: deps  ## one release binary with the Swift runtime linked in
+	$(BUILD)
+
+run: build  ## a gateway in development mode on 127.0.0.1:8080
+	$(MARTLET) serve --dev
+
+test: deps  ## every test
+	@deploy/deps.sh test
+	swift build --build-tests
+	swift test
+
+test-thread: deps  ## every test under the thread sanitizer
+	swift test --sanitize=thread --scratch-path .build-thread
+
+test-address: deps  ## every test under the address sanitizer
+	swift test --sanitize=address --scratch-path .build-address
+
+check: deps lint  ## format, style, warnings as errors, unit tests
+	swift build --build-tests -Xswiftc -warnings-as-errors --scratch-path .build-check
+	swift test --scratch-path .build-check --skip EndToEndTests
+
+bench: build  ## the benchmark pairs, and a table of ratios
+	Benchmarks/run.sh
+
+hot-path: build  ## no retain, release or exclusivity check on the way of a message
+	deploy/hot-path.sh $(MARTLET)
+
+format:  ## rewrite all Swift sources in the house format
+	swift format -i -r Sources Tests Benchmarks Package.swift
+
+lint:  ## complain where `make format` would change something
+	swift format lint --strict -r Sources Tests Benchmarks Package.swift
+
+clean:  ## remove what was built
+	rm -rf .build .build-*

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Installs the packages that the build needs, or with `test` those of the tests too, where they are missing. Debian and Ubuntu.
+set -euo pipefail
+
+needed=(zlib1g-dev libssl-dev libcrypt-dev)
+[ "${1:-}" = test ] && needed+=(python3 python3-venv curl)
+
+missing=()
+for package in "${needed[@]}"; do
+  [ "$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null)" = "install ok installed" ] || missing+=("$package")
+done
+
+if ! command -v swift >/dev/null; then
+  echo "deps: no Swift toolchain found; install Swift 6.2 or later from https://swift.org/install" >&2
+  exit 1
+fi
+if [ ${#missing[@]} -gt 0 ]; then
+  if ! command -v apt-get >/dev/null; then
+    echo "deps: please install: ${missing[*]} (no apt-get here)" >&2
+    exit 1
+  fi
+  sudo=
+  if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null || { echo "deps: please install as root: apt-get install ${missing[*]}" >&2; exit 1; }
+    sudo=sudo
+  fi
+  echo "deps: installing ${missing[*]}"
+  $sudo apt-get update -qq
+  $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
