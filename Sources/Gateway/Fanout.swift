@@ -23,14 +23,13 @@ struct Audience {
   let hash: UInt32
 }
 
-extension Shard {
+extension Shard where Kernel: ~Copyable {
   /// Finds out who wants a publish on the topic named in `nameScratch`; nil when nobody does, so that it need not even be
   /// encoded.
   func audience(space: UInt8) -> Audience? {
     let hash = TopicTable.hash(nameScratch.bytes, space: space)
     let topic = topics.find(nameScratch.bytes, space: space, hash: hash)
-    var reactors: UInt64 = 0
-    if let interest { reactors = interest.reactors(hash) & channelsMask & ~(1 << UInt64(number)) }
+    let reactors = others == 0 ? 0 : interest.reactors(hash) & others
     if topic == nil && reactors == 0 { return nil }
     return Audience(topic: topic, reactors: reactors, space: space, hash: hash)
   }

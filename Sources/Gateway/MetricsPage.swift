@@ -34,7 +34,9 @@ struct MetricsPage {
 
   private func appendLag(_ text: inout String) {
     let name = "event_loop_lag_seconds"
-    header(&text, name, "How long turns of the event loop took, which is how long a ready socket may have waited.", "histogram")
+    header(
+      &text, name, "How long turns of the event loop took, which is how long a ready socket may have waited.",
+      "histogram")
     for (reactor, words) in shared.metrics.enumerated() {
       var total: UInt64 = 0
       for bucket in 0..<Counters.lagBuckets {

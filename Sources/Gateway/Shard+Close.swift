@@ -4,7 +4,7 @@ import EventLoop
 import Topics
 import Wire
 
-extension Shard {
+extension Shard where Kernel: ~Copyable {
   /// Starts the closing handshake from this side: everything queued before is still sent, then the close frame. The connection leaves
   /// its topics at once.
   mutating func close(_ slot: UInt32, _ reason: CloseReason, _ text: StaticString) {
@@ -41,7 +41,7 @@ extension Shard {
     startPatience(slot)
     // With nothing to send, the flush would not come by.
     if connections[slot].outbound.isEmpty {
-      System.shutdownWrite(connections[slot].fd)
+      network.shutdownWrite(connections[slot].fd)
       connections[slot].phase = .lingering
     }
   }
@@ -81,8 +81,8 @@ extension Shard {
     timers.cancel(slot)
     connections.remove(slot)
     switch reason {
-    case .closeTimeout, .networkError, .noPong, .slow, .handshakeTimeout: System.reset(connection.fd)
-    default: System.close(connection.fd)
+    case .closeTimeout, .networkError, .noPong, .slow, .handshakeTimeout: network.reset(connection.fd)
+    default: network.close(connection.fd)
     }
     shared.leaveConnection()
   }
@@ -100,16 +100,13 @@ extension Shard {
 
   // MARK: Stopping
 
-  /// Connections told to go away in one turn at most, so that the loop goes on turning.
-  static let drainsPerTurnMax: UInt32 = 512
-
   /// One turn of stopping: no new connections, 1001 to every WebSocket, the end for everything else.
   mutating func drain() {
     if drainDeadline == 0 {
       drainDeadline = now + UInt64(limits.drainTimeoutMilliseconds)
       unregisterListeners()
     }
-    let end = min(UInt32(connections.indexEnd), drainCursor + Self.drainsPerTurnMax)
+    let end = min(UInt32(connections.indexEnd), drainCursor + Limits.drainsPerTurnMax)
     while drainCursor < end {
       let slot = drainCursor
       drainCursor += 1

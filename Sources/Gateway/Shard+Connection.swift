@@ -3,14 +3,12 @@ import Buffers
 import EventLoop
 import Wire
 
-extension Shard {
-  /// Bytes that a connection can have kept from earlier reads: part of a request head at most.
-  static let tailBytesMax = 16_384
+extension Shard where Kernel: ~Copyable {
 
   /// Reads what a socket has, a bounded number of times, and hands it on. Step 2 of the data path.
   mutating func readable(_ slot: UInt32, _ buffer: inout ByteBuffer, mayHaveEnded: Bool) {
     let token = connections.token(of: slot)
-    for _ in 0..<Self.readsPerTurnMax {
+    for _ in 0..<Limits.readsPerTurnMax {
       buffer.removeAll()
       let kept = connections[slot].inbound
       var inbound = Inbound()
@@ -20,7 +18,7 @@ extension Shard {
         inbound.tail = ByteBuffer()
       }
       let before = buffer.count
-      let transfer = System.receive(connections[slot].fd, into: &buffer, atMost: Self.receiveBytes)
+      let transfer = network.receive(connections[slot].fd, into: &buffer, atMost: Limits.receiveBytes)
       if case .moved(let count) = transfer {
         counters.add(.bytesIn, count)
         process(slot, token, &buffer, &inbound)
@@ -32,7 +30,7 @@ extension Shard {
       case .moved(let count):
         guard connections.isCurrent(token) else { return }
         // Less than was asked for means that the socket is empty; the next byte makes a new edge.
-        if count < Self.receiveBytes && !mayHaveEnded { return }
+        if count < Limits.receiveBytes && !mayHaveEnded { return }
       case .wouldBlock:
         return
       case .end:

@@ -5,7 +5,7 @@ import Dialects
 import EventLoop
 import Wire
 
-extension Shard {
+extension Shard where Kernel: ~Copyable {
   /// Parses a request head and answers it; false when more bytes are needed or the rest is to be thrown away.
   mutating func receiveHead(
     _ slot: UInt32, _ buffer: inout ByteBuffer, _ offset: inout Int, _ inbound: inout Inbound
@@ -73,7 +73,7 @@ extension Shard {
   private mutating func route(_ slot: UInt32, _ head: HTTPRequestHead, _ bytes: Span<UInt8>) {
     if connections[slot].flags.contains(.refused) {
       var response = HTTPResponse(.serviceUnavailable, contentType: "text/plain")
-      response.retryAfterSeconds = 5
+      response.retryAfterSeconds = Limits.retryAfterSeconds
       respond(slot, response, body: "Too many connections")
       return
     }
@@ -97,7 +97,8 @@ extension Shard {
 
   /// Answers a plain request; the connection goes on if the client wants that.
   private mutating func answer(_ slot: UInt32, _ head: HTTPRequestHead, _ status: HTTPStatus, _ body: StaticString) {
-    var response = HTTPResponse(status, contentType: "text/plain", keepsAlive: head.keepsAlive && !head.hasUpgradeWebSocket)
+    var response = HTTPResponse(
+      status, contentType: "text/plain", keepsAlive: head.keepsAlive && !head.hasUpgradeWebSocket)
     response.omitsBody = head.method == .head
     respond(slot, response, body: body)
   }
@@ -169,13 +170,10 @@ extension Shard {
     connections[slot].flags.insert(.counted)
     webSocketCount += 1
     // The development echo has no heartbeat: conformance suites hold connections as they please.
-    let interval = role == .echo ? Self.echoIdleMilliseconds : shared.configuration.heartbeatIntervalMilliseconds
+    let interval = role == .echo ? Limits.echoIdleMilliseconds : shared.configuration.heartbeatIntervalMilliseconds
     connections[slot].deadlineMilliseconds = now + UInt64(interval)
     timers.schedule(slot, at: connections[slot].deadlineMilliseconds)
   }
-
-  /// When the timer of an echo connection next looks at it: there is nothing to do then.
-  static let echoIdleMilliseconds = 3_600_000
 
   // MARK: Responses
 

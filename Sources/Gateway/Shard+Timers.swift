@@ -3,7 +3,7 @@ import Buffers
 import EventLoop
 import Wire
 
-extension Shard {
+extension Shard where Kernel: ~Copyable {
   /// Looks at every connection whose time has come, and at the reactor's own clocks.
   mutating func runTimers() {
     timers.advance(to: now)
@@ -61,7 +61,7 @@ extension Shard {
   /// Pings a connection, or drops it when the last ping was not answered (PROTOCOLS G6); false when it is gone.
   private mutating func heartbeat(_ slot: UInt32) -> Bool {
     if connections[slot].role == .echo {
-      connections[slot].deadlineMilliseconds = now + UInt64(Self.echoIdleMilliseconds)
+      connections[slot].deadlineMilliseconds = now + UInt64(Limits.echoIdleMilliseconds)
       return true
     }
     if connections[slot].flags.contains(.awaitsPong) {

@@ -21,8 +21,8 @@ final class SharedState: Sendable {
   let logger: Logger
   let listeners: [ListenerState]
   let reactorCount: Int
-  /// Nil with a single reactor, which has nobody to post to.
-  let interest: Interest?
+  /// Which reactors want which topics; not looked at with a single reactor.
+  let interest: Interest
   let doorbells: [Doorbell]
   /// The published counters of each reactor.
   let metrics: [AtomicWords]
@@ -50,7 +50,7 @@ final class SharedState: Sendable {
     self.connectionsMax = connectionsMax
     limits = configuration.limits
     reactorCount = doorbells.count
-    interest = doorbells.count > 1 ? Interest() : nil
+    interest = Interest()
     metrics = doorbells.map { _ in AtomicWords(count: Counters.wordCount) }
     channelsVerifier = configuration.channels.jwtSecret.flatMap { JWTKey(secret: $0.text) }
       .map { JWTVerifier(key: $0, policy: .channels) }

@@ -53,7 +53,9 @@ public enum FrameEncoder {
       for shift in stride(from: 56, through: 0, by: -8) { buffer.append(UInt8(truncatingIfNeeded: count >> shift)) }
     }
     if let mask {
-      for shift in stride(from: 0, through: 24, by: 8) { buffer.append(UInt8(truncatingIfNeeded: mask >> UInt32(shift))) }
+      for shift in stride(from: 0, through: 24, by: 8) {
+        buffer.append(UInt8(truncatingIfNeeded: mask >> UInt32(shift)))
+      }
     }
     let start = buffer.count
     buffer.append(payload)
