@@ -16,8 +16,10 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CLinux"),
     .systemLibrary(name: "CCrypto"),
+    .systemLibrary(name: "CZlib"),
     .target(name: "Buffers", swiftSettings: settings),
     .target(name: "Wire", dependencies: ["Buffers"], swiftSettings: settings),
+    .target(name: "Compression", dependencies: ["CZlib", "Buffers"], swiftSettings: settings),
     .target(name: "Auth", dependencies: ["CCrypto", "Buffers"], swiftSettings: settings),
     .target(name: "Topics", dependencies: ["Buffers"], swiftSettings: settings),
     .target(name: "Dialects", dependencies: ["Topics", "Wire", "Buffers"], swiftSettings: settings),
@@ -33,6 +35,7 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(name: "BuffersTests", dependencies: ["Buffers"], swiftSettings: settings),
     .testTarget(name: "WireTests", dependencies: ["Wire", "Buffers"], swiftSettings: settings),
+    .testTarget(name: "CompressionTests", dependencies: ["Compression", "Buffers"], swiftSettings: settings),
     .testTarget(name: "AuthTests", dependencies: ["Auth", "Buffers"], swiftSettings: settings),
     .testTarget(name: "GatewayTests", dependencies: ["Gateway", "Buffers"], swiftSettings: settings),
     .testTarget(name: "CommandLineTests", dependencies: ["martlet", "Gateway", "Auth"], swiftSettings: settings),
