@@ -374,6 +374,7 @@ public enum System {
   public static func processorCount() -> Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 
   /// A descriptor for nothing, kept in reserve so that one connection can still be accepted and refused when the table is full.
+  // SAFETY: the path is a terminated literal.
   public static func openReserve() -> Int32 { unsafe open("/dev/null", O_RDONLY | O_CLOEXEC) }
 
   /// Another descriptor of the same socket, or -1.
