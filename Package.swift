@@ -25,7 +25,7 @@ let package = Package(
     .target(name: "Dialects", dependencies: ["Topics", "Wire", "Buffers"], swiftSettings: settings),
     .target(name: "EventLoop", dependencies: ["CLinux", "Buffers"], swiftSettings: settings),
     .target(
-      name: "Gateway", dependencies: ["EventLoop", "Dialects", "Topics", "Wire", "Auth", "Buffers"],
+      name: "Gateway", dependencies: ["EventLoop", "Compression", "Dialects", "Topics", "Wire", "Auth", "Buffers"],
       swiftSettings: settings),
     .executableTarget(name: "martlet", dependencies: ["Gateway", "Auth"], swiftSettings: settings),
     .target(name: "MallocCounter", path: "Tests/MallocCounter"),
