@@ -37,7 +37,8 @@ let package = Package(
     .testTarget(name: "WireTests", dependencies: ["Wire", "Buffers"], swiftSettings: settings),
     .testTarget(name: "CompressionTests", dependencies: ["Compression", "Buffers"], swiftSettings: settings),
     .testTarget(name: "AuthTests", dependencies: ["Auth", "Buffers"], swiftSettings: settings),
-    .testTarget(name: "GatewayTests", dependencies: ["Gateway", "Buffers"], swiftSettings: settings),
+    .testTarget(
+      name: "GatewayTests", dependencies: ["Gateway", "EventLoop", "Wire", "Buffers"], swiftSettings: settings),
     .testTarget(name: "CommandLineTests", dependencies: ["martlet", "Gateway", "Auth"], swiftSettings: settings),
   ]
 )
