@@ -11,7 +11,8 @@ let settings: [SwiftSetting] = [
 let package = Package(
   name: "martlet",
   products: [
-    .executable(name: "martlet", targets: ["martlet"])
+    .executable(name: "martlet", targets: ["martlet"]),
+    .executable(name: "martlet-bench", targets: ["martlet-bench"]),
   ],
   targets: [
     .systemLibrary(name: "CLinux"),
@@ -26,8 +27,14 @@ let package = Package(
       name: "Gateway", dependencies: ["EventLoop", "Dialects", "Topics", "Wire", "Auth", "Buffers"],
       swiftSettings: settings),
     .executableTarget(name: "martlet", dependencies: ["Gateway", "Auth"], swiftSettings: settings),
+    .target(
+      name: "BenchKit", dependencies: ["EventLoop", "CLinux", "Buffers"], path: "Benchmarks/BenchKit",
+      swiftSettings: settings),
+    .executableTarget(
+      name: "martlet-bench", dependencies: ["BenchKit"], path: "Benchmarks/Bench", swiftSettings: settings),
     .testTarget(name: "BuffersTests", dependencies: ["Buffers"], swiftSettings: settings),
     .testTarget(name: "WireTests", dependencies: ["Wire", "Buffers"], swiftSettings: settings),
     .testTarget(name: "AuthTests", dependencies: ["Auth", "Buffers"], swiftSettings: settings),
+    .testTarget(name: "BenchTests", dependencies: ["BenchKit", "martlet-bench"], swiftSettings: settings),
   ]
 )
