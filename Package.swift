@@ -11,7 +11,8 @@ let settings: [SwiftSetting] = [
 let package = Package(
   name: "martlet",
   products: [
-    .executable(name: "martlet", targets: ["martlet"])
+    .executable(name: "martlet", targets: ["martlet"]),
+    .executable(name: "martlet-bench", targets: ["martlet-bench"]),
   ],
   targets: [
     .systemLibrary(name: "CLinux"),
@@ -33,6 +34,11 @@ let package = Package(
       name: "AllocationTests",
       dependencies: ["MallocCounter", "Gateway", "Dialects", "Auth", "Wire", "EventLoop", "Buffers"],
       swiftSettings: settings),
+    .target(
+      name: "BenchKit", dependencies: ["EventLoop", "CLinux", "Buffers"], path: "Benchmarks/BenchKit",
+      swiftSettings: settings),
+    .executableTarget(
+      name: "martlet-bench", dependencies: ["BenchKit"], path: "Benchmarks/Bench", swiftSettings: settings),
     .testTarget(name: "BuffersTests", dependencies: ["Buffers"], swiftSettings: settings),
     .testTarget(name: "WireTests", dependencies: ["Wire", "Buffers"], swiftSettings: settings),
     .testTarget(name: "CompressionTests", dependencies: ["Compression", "Buffers"], swiftSettings: settings),
@@ -40,5 +46,6 @@ let package = Package(
     .testTarget(
       name: "GatewayTests", dependencies: ["Gateway", "EventLoop", "Wire", "Buffers"], swiftSettings: settings),
     .testTarget(name: "CommandLineTests", dependencies: ["martlet", "Gateway", "Auth"], swiftSettings: settings),
+    .testTarget(name: "BenchTests", dependencies: ["BenchKit", "martlet-bench"], swiftSettings: settings),
   ]
 )
