@@ -55,8 +55,8 @@ public struct DeflatePolicy: Sendable, Equatable {
   public var level: UInt8
   /// zlib's memory level, 1...9: the hash table has 2^(memoryLevel + 7) entries, which are cleared before each message.
   public var memoryLevel: UInt8
-  /// Bytes below which a message is better sent as it is: 140 bytes cost 8 µs for a fifth of their size, as much as
-  /// another `send`. For the caller to look at; a deflater compresses what it is given.
+  /// Bytes below which a message is better sent as it is: 140 bytes cost 8 µs for a sixth of their size, more than
+  /// a `send` does. For the caller to look at; a deflater compresses what it is given.
   public var messageBytesMin: Int
 
   /// Values out of range are clamped.
