@@ -35,7 +35,7 @@ let package = Package(
       dependencies: ["MallocCounter", "Gateway", "Dialects", "Auth", "Wire", "EventLoop", "Buffers"],
       swiftSettings: settings),
     .target(
-      name: "BenchKit", dependencies: ["EventLoop", "CLinux", "Buffers"], path: "Benchmarks/BenchKit",
+      name: "BenchKit", dependencies: ["EventLoop", "Compression", "CLinux", "Buffers"], path: "Benchmarks/BenchKit",
       swiftSettings: settings),
     .executableTarget(
       name: "martlet-bench", dependencies: ["BenchKit"], path: "Benchmarks/Bench", swiftSettings: settings),
