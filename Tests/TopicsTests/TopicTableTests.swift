@@ -166,7 +166,7 @@ struct TopicTableTests {
     let topics = (0..<40).map { number in
       Topic(name: String(repeating: "n", count: number % 7) + "\(number / 2)", space: UInt8(1 + number % 2))
     }
-    for step in 0..<6_000 {
+    for step in 0..<4_000 {
       let connection = UInt32(random.below(25))
       let topic = topics[random.below(topics.count)]
       switch random.below(12) {
@@ -186,7 +186,7 @@ struct TopicTableTests {
         }
       }
       Self.compare(table, model, topic, connection, random.seed)
-      if step % 300 == 0 {
+      if step % 1_000 == 0 {
         for topic in topics { Self.compare(table, model, topic, connection, random.seed) }
         Self.compareInterest(table, interest, model, random.seed)
       }
