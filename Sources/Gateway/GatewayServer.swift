@@ -16,7 +16,8 @@ public enum GatewayError: Error, CustomStringConvertible {
     switch self {
     case .listener(let address, let error): "cannot listen on \(address): \(error)"
     case .mounts(let address, let error): "\(address): \(error)"
-    case .descriptors(let count): "only \(count) open files are allowed; at least \(GatewayServer.descriptorsMin) are needed"
+    case .descriptors(let count):
+      "only \(count) open files are allowed; at least \(GatewayServer.descriptorsMin) are needed"
     }
   }
 }
@@ -111,7 +112,9 @@ public final class GatewayServer: Sendable {
         var listenerFds = GrowableArray<Int32>()
         for fd in own { listenerFds.append(fd) }
         do {
-          var shard = try Shard(number: number, shared: shared, links: seed.take(), listenerFds: listenerFds)
+          let network = try SocketNetwork(number: number, doorbells: shared.doorbells)
+          var shard = Shard(
+            number: number, shared: shared, network: network, links: seed.take(), listenerFds: listenerFds)
           shard.serve()
         } catch {
           shared.logger.log(.error, "reactor-failed", [("reactor", .integer(number)), ("error", .text("\(error)"))])

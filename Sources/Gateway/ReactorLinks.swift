@@ -21,7 +21,7 @@ struct ReactorLinks: ~Copyable {
     for from in 0..<count {
       for to in 0..<count {
         // A reactor's ring to itself is never used.
-        var ends = RingBuffer.make(of: Post.self, capacity: from == to ? 1 : Shard.ringCapacity)
+        var ends = RingBuffer.make(of: Post.self, capacity: from == to ? 1 : Limits.ringCapacity)
         producers[from][to] = ends.producer.take()
         consumers[to][from] = ends.consumer.take()
       }

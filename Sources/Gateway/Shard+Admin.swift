@@ -2,7 +2,7 @@
 import Buffers
 import Wire
 
-extension Shard {
+extension Shard where Kernel: ~Copyable {
   /// Answers a request on the admin listener (DESIGN 7).
   mutating func answerAdmin(_ slot: UInt32, _ head: HTTPRequestHead, _ bytes: Span<UInt8>) {
     var response = HTTPResponse(.ok, contentType: "text/plain; charset=utf-8", keepsAlive: head.keepsAlive)

@@ -5,7 +5,7 @@ import EventLoop
 import Topics
 import Wire
 
-extension Shard {
+extension Shard where Kernel: ~Copyable {
   /// The first message of a connection (PROTOCOLS 2.1).
   mutating func welcomeChannels(_ slot: UInt32) {
     scratch.removeAll()
@@ -38,6 +38,7 @@ extension Shard {
   }
 
   private mutating func refuseChannels(_ slot: UInt32, _ refusal: ChannelsRefusal, _ message: Span<UInt8>) {
+    countRefusal(slot, Refusal(refusal))
     scratch.removeAll()
     ChannelsEncoder.appendError(refusal, in: message, to: &scratch)
     replyWithScratch(slot)
@@ -73,7 +74,10 @@ extension Shard {
     closeRun()
     // At the limit only what changes nothing may still be acknowledged.
     let isFull = Int(connections[slot].subscriptions.count) >= limits.subscriptionsPerConnectionMax
-    if isFull && !topics.isSubscribed(connections[slot].subscriptions, nameScratch.bytes, space: Space.channels.rawValue, hash: hash) {
+    if isFull
+      && !topics.isSubscribed(
+        connections[slot].subscriptions, nameScratch.bytes, space: Space.channels.rawValue, hash: hash)
+    {
       refuseChannels(slot, .tooManySubscriptions, message)
       return
     }

@@ -4,7 +4,7 @@ import EventLoop
 import Topics
 import Wire
 
-extension Shard {
+extension Shard where Kernel: ~Copyable {
   /// Starts the closing handshake from this side: everything queued before is still sent, then the close frame. The connection leaves
   /// its topics at once.
   mutating func close(_ slot: UInt32, _ reason: CloseReason, _ text: StaticString) {
@@ -41,7 +41,7 @@ extension Shard {
     startPatience(slot)
     // With nothing to send, the flush would not come by.
     if connections[slot].outbound.isEmpty {
-      System.shutdownWrite(connections[slot].fd)
+      network.shutdownWrite(connections[slot].fd)
       connections[slot].phase = .lingering
     }
   }
@@ -78,30 +78,25 @@ extension Shard {
       inbounds.discard(connection.inbound)
     }
     if connection.flags.contains(.counted) { webSocketCount -= 1 }
+    if connection.flags.contains(.admitted) { shared.addresses.leave(connection.client) }
+    if connection.deflateContext != Pool<DeflateContext>.none { deflateContexts.discard(connection.deflateContext) }
     timers.cancel(slot)
     connections.remove(slot)
     switch reason {
-    case .closeTimeout, .networkError, .noPong, .slow, .handshakeTimeout: System.reset(connection.fd)
-    default: System.close(connection.fd)
+    case .closeTimeout, .networkError, .noPong, .slow, .handshakeTimeout, .badProxyHeader: network.reset(connection.fd)
+    default: network.close(connection.fd)
     }
     shared.leaveConnection()
   }
 
-  private mutating func logClose(_ slot: UInt32, _ reason: CloseReason) {
-    switch reason {
-    case .client, .disconnected, .goingAway, .httpDone, .httpRefused: return
-    default: break
-    }
-    let peer = connections[slot].peer
+  mutating func logClose(_ slot: UInt32, _ reason: CloseReason) {
+    let client = connections[slot].client
     log.log(
-      .info, "connection-closed", nowMilliseconds: Int(now),
-      [("reason", .text(reason.label.description)), ("peer", .text(peer.description))])
+      reason.rule.level, "connection-closed", nowMilliseconds: Int(now),
+      [("reason", .text(reason.label.description)), ("client", .text(client.description))])
   }
 
   // MARK: Stopping
-
-  /// Connections told to go away in one turn at most, so that the loop goes on turning.
-  static let drainsPerTurnMax: UInt32 = 512
 
   /// One turn of stopping: no new connections, 1001 to every WebSocket, the end for everything else.
   mutating func drain() {
@@ -109,14 +104,14 @@ extension Shard {
       drainDeadline = now + UInt64(limits.drainTimeoutMilliseconds)
       unregisterListeners()
     }
-    let end = min(UInt32(connections.indexEnd), drainCursor + Self.drainsPerTurnMax)
+    let end = min(UInt32(connections.indexEnd), drainCursor + Limits.drainsPerTurnMax)
     while drainCursor < end {
       let slot = drainCursor
       drainCursor += 1
       guard connections.isLive(slot) else { continue }
       switch connections[slot].phase {
       case .open: close(slot, .goingAway, "server stopping")
-      case .head, .body: finish(slot, .goingAway)
+      case .proxy, .head, .body: finish(slot, .goingAway)
       case .closing, .lingering: break
       }
     }

@@ -2,20 +2,20 @@
 import Buffers
 import EventLoop
 
-extension Shard {
+extension Shard where Kernel: ~Copyable {
   /// Sends what the turn has queued, and ends the turn for the outbox.
   mutating func flush(_ gather: inout GatherList) {
     closeRun()
     flushDirty(&gather)
     outbox.endTurn()
     adoptedBytes = 0
-    if outbox.waitingBytes > Self.waitingBytesMax { relieve() }
+    if outbox.waitingBytes > Limits.waitingBytesMax { relieve() }
   }
 
   /// Flushes before the turn is over when it has queued so much that the log would fall out of the cache.
   @inline(__always)
   mutating func flushIfLarge(_ gather: inout GatherList) {
-    if outbox.bytesThisTurn + adoptedBytes > Self.turnBytesMax { flush(&gather) }
+    if outbox.bytesThisTurn + adoptedBytes > Limits.turnBytesMax { flush(&gather) }
   }
 
   /// The loop over the connections that got output in this turn.
@@ -43,7 +43,7 @@ extension Shard {
       return
     }
     let segment = outbox.first(of: connections[slot].outbound)
-    switch System.send(connections[slot].fd, outbox.bytes(segment)) {
+    switch network.send(connections[slot].fd, outbox.bytes(segment)) {
     case .moved(let count) where count == total && !connections[slot].outbound.isBlocked:
       counters.add(.bytesOut, count)
       outbox.consume(count, from: &connections[slot].outbound)
@@ -82,7 +82,7 @@ extension Shard {
     while !connections[slot].outbound.isEmpty {
       outbox.gather(connections[slot].outbound, into: &gather)
       let wanted = gather.byteCount
-      switch System.send(connections[slot].fd, gathered: gather) {
+      switch network.send(connections[slot].fd, gathered: gather) {
       case .moved(let count):
         counters.add(.bytesOut, count)
         settle(slot, sent: count)
@@ -139,7 +139,7 @@ extension Shard {
       drop(slot, connections[slot].reason)
       return
     }
-    System.shutdownWrite(connections[slot].fd)
+    network.shutdownWrite(connections[slot].fd)
     connections[slot].phase = .lingering
     startPatience(slot)
   }

@@ -3,7 +3,7 @@ import Buffers
 import EventLoop
 import Topics
 
-extension Shard {
+extension Shard where Kernel: ~Copyable {
   /// Posts a frame to every reactor in the mask. The posts become visible when the turn ends, all at once.
   mutating func post(
     _ frame: Segment, _ name: Segment, _ data: (start: UInt32, end: UInt32), reactors: UInt64, space: UInt8,
@@ -28,8 +28,9 @@ extension Shard {
   }
 
   /// Keeps a post for later, or drops it, counted and logged, when even the list is full.
+  @inline(never)
   private mutating func overflowPost(_ post: Post, _ target: Int) {
-    if overflow[target].count >= Self.postOverflowMax {
+    if overflow[target].count >= Limits.postOverflowMax {
       outbox.unshare(post.chunk, posts: 1)
       counters.add(.postsDropped)
       log.log(.error, "reactor-queue-full", nowMilliseconds: Int(now), [("reactor", .integer(target))])
@@ -47,7 +48,7 @@ extension Shard {
     while rest != 0 {
       let target = rest.trailingZeroBitCount
       rest &= rest - 1
-      if producers[target].publish() && shared.doorbells[target].ringIfSleeping() { counters.add(.wakeUps) }
+      if producers[target].publish() && network.wake(target) { counters.add(.wakeUps) }
     }
   }
 
@@ -67,7 +68,7 @@ extension Shard {
   mutating func takeMail(_ gather: inout GatherList) {
     for source in 0..<consumers.count where source != number {
       var count = 0
-      while count < Self.postsPerTurnMax, let post = consumers[source].pop() {
+      while count < Limits.postsPerTurnMax, let post = consumers[source].pop() {
         count += 1
         receive(post)
         flushIfLarge(&gather)

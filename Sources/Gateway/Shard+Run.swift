@@ -4,13 +4,11 @@ import EventLoop
 import Topics
 import Wire
 
-extension Shard {
-  /// Longest sleep. Nothing depends on it but how fresh the metrics are.
-  static let sleepMillisecondsMax: UInt64 = 1_000
+extension Shard where Kernel: ~Copyable {
 
   /// Serves until the gateway stops and the connections are gone or out of time.
   mutating func serve() {
-    var buffer = ByteBuffer(capacity: Self.receiveBytes + Self.tailBytesMax)
+    var buffer = ByteBuffer(capacity: Limits.receiveBytes + Limits.tailBytesMax)
     var gather = GatherList()
     registerListeners()
     shared.enterReady()
@@ -21,14 +19,19 @@ extension Shard {
 
   /// One turn of the loop.
   mutating func turn(_ buffer: inout ByteBuffer, _ gather: inout GatherList) {
-    let eventCount = reactor.wait(timeoutMilliseconds: sleepTime())
-    shared.doorbells[number].disarm()
-    let started = reactor.wokeNanoseconds
+    let eventCount = network.wait(timeoutMilliseconds: sleepTime())
+    work(eventCount, &buffer, &gather)
+  }
+
+  /// What a turn does once it is awake. Apart from `turn`, so that the simulation can let other reactors run while this one sleeps.
+  mutating func work(_ eventCount: Int, _ buffer: inout ByteBuffer, _ gather: inout GatherList) {
+    network.disarm()
+    let started = network.wokeNanoseconds
     now = started / 1_000_000
-    clock.set(System.wallMilliseconds())
+    clock.set(network.wallMilliseconds)
 
     for index in 0..<eventCount {
-      guard let event = reactor.event(index) else { continue }
+      guard let event = network.event(index) else { continue }
       handle(event.token, event.readiness, &buffer)
       flushIfLarge(&gather)
     }
@@ -39,21 +42,21 @@ extension Shard {
     flush(&gather)
     sendMail()
 
-    let finished = System.monotonicNanoseconds()
+    let finished = network.nowNanoseconds
     counters.recordTurn(nanoseconds: finished &- started)
     if now >= publishMetricsMilliseconds { publishMetrics() }
   }
 
   /// Milliseconds to sleep: none while there is work left, else until the next timer. Arms the doorbell.
-  private mutating func sleepTime() -> Int {
+  mutating func sleepTime() -> Int {
     if !ready.isEmpty { return 0 }
-    shared.doorbells[number].arm()
+    network.arm()
     // After arming: a post published before this look is seen here, one published later rings.
     for index in 0..<consumers.count where index != number && !consumers[index].isEmpty() { return 0 }
     // A full ring is tried again soon; its consumer does not tell when there is room.
     if overflowCount > 0 { return 1 }
-    var limit = Self.sleepMillisecondsMax
-    let current = System.monotonicNanoseconds() / 1_000_000
+    var limit = Limits.sleepMillisecondsMax
+    let current = network.nowNanoseconds / 1_000_000
     if number == 0 && shared.configuration.channels.telemetryIntervalMilliseconds > 0 {
       limit = min(limit, telemetryMilliseconds > current ? telemetryMilliseconds - current : 0)
     }

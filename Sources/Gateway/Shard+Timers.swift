@@ -3,7 +3,7 @@ import Buffers
 import EventLoop
 import Wire
 
-extension Shard {
+extension Shard where Kernel: ~Copyable {
   /// Looks at every connection whose time has come, and at the reactor's own clocks.
   mutating func runTimers() {
     timers.advance(to: now)
@@ -31,7 +31,7 @@ extension Shard {
 
   private mutating func timerFired(_ slot: UInt32) {
     switch connections[slot].phase {
-    case .head, .body:
+    case .proxy, .head, .body:
       if now < connections[slot].deadlineMilliseconds { break }
       requestTimedOut(slot)
       return
@@ -61,7 +61,7 @@ extension Shard {
   /// Pings a connection, or drops it when the last ping was not answered (PROTOCOLS G6); false when it is gone.
   private mutating func heartbeat(_ slot: UInt32) -> Bool {
     if connections[slot].role == .echo {
-      connections[slot].deadlineMilliseconds = now + UInt64(Self.echoIdleMilliseconds)
+      connections[slot].deadlineMilliseconds = now + UInt64(Limits.echoIdleMilliseconds)
       return true
     }
     if connections[slot].flags.contains(.awaitsPong) {
@@ -76,8 +76,8 @@ extension Shard {
 
   /// No whole request in time: 408 when one had begun, else just the end. HOSTILE 2 and 14.
   private mutating func requestTimedOut(_ slot: UInt32) {
-    log.log(.info, "handshake-timeout", nowMilliseconds: Int(now))
-    if connections[slot].inbound == Pool<Inbound>.none || connections[slot].phase == .body {
+    if connections[slot].inbound == Pool<Inbound>.none || connections[slot].phase != .head {
+      logClose(slot, .handshakeTimeout)
       drop(slot, .handshakeTimeout)
       return
     }

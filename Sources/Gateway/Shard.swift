@@ -1,6 +1,7 @@
 // One reactor's share of the gateway: its connections, its subscribers, its outgoing bytes. Lives on its reactor's thread.
 import Auth
 import Buffers
+import Compression
 import Dialects
 import EventLoop
 import Topics
@@ -9,15 +10,16 @@ import Wire
 /// The state of one reactor, in one non-copyable struct on its thread's stack: no locks, no reference counts on the way of a message.
 /// The extensions follow the path of the bytes: Run, Accept, Connection (receiving), HTTP, Channels, Fanout, Mailbox,
 /// Flush, Close, Timers.
-struct Shard: ~Copyable {
+struct Shard<Kernel: Network & ~Copyable>: ~Copyable {
   /// This reactor's number.
   let number: Int
   let shared: SharedState
   let limits: Limits
-  let interest: Interest?
-  let channelsMask: UInt64
+  let interest: Interest
+  /// The other reactors, one bit each.
+  let others: UInt64
 
-  var reactor: Reactor
+  var network: Kernel
   var connections: Slab<Connection>
   var inbounds = Pool<Inbound>()
   var outbox = Outbox()
@@ -55,6 +57,18 @@ struct Shard: ~Copyable {
   var pushed: UInt64 = 0
   var overflowCount = 0
 
+  // Compression: one set of windows for all connections that keep no context.
+  var inflater = Inflater()
+  var deflaters: DeflaterSet
+  var deflateContexts = Pool<DeflateContext>()
+  /// Subscribers of a run that negotiated compression.
+  var compressing = GrowableArray<UInt32>(capacity: 16)
+  var inflated = ByteBuffer()
+  var deflated = ByteBuffer()
+  var compressedRun = ByteBuffer()
+  /// Token buckets by slot; empty where no rate is limited.
+  var rates = GrowableArray<ConnectionRate>()
+
   // Scratch, kept for its allocation.
   var scratch = ByteBuffer(capacity: 4096)
   var nameScratch = ByteBuffer(capacity: 256)
@@ -76,47 +90,31 @@ struct Shard: ~Copyable {
   /// Slots below this have been told to go away.
   var drainCursor: UInt32 = 0
 
-  /// Bytes received in one read at most; also the reactor's one receive buffer.
-  static let receiveBytes = 262_144
-  /// Reads of one connection in one turn at most, so that one busy peer cannot starve the rest.
-  static let readsPerTurnMax = 2
-  /// Connections accepted from one listener in one turn at most.
-  static let acceptsPerTurnMax = 64
-  /// Bytes of output after which a turn flushes early: what a second-level cache holds.
-  static let turnBytesMax = 1_048_576
-  /// Posts taken from one reactor in one turn at most.
-  static let postsPerTurnMax = 1_024
-  /// Posts kept for one reactor whose ring is full. Past it the newest are dropped and counted.
-  static let postOverflowMax = 65_536
-  /// Slots of the ring between two reactors.
-  static let ringCapacity = 1_024
-  /// Bytes of outgoing chunks that slow subscribers may keep alive on one reactor; past it those that need the oldest are closed.
-  static let waitingBytesMax = 268_435_456
-
-  init(number: Int, shared: SharedState, links: consuming ShardLinks, listenerFds: consuming GrowableArray<Int32>) throws {
+  init(
+    number: Int, shared: SharedState, network: consuming Kernel, links: consuming ShardLinks,
+    listenerFds: consuming GrowableArray<Int32>
+  ) {
     self.number = number
     self.shared = shared
     limits = shared.limits
     interest = shared.interest
-    channelsMask = shared.reactorCount >= 64 ? .max : (1 << UInt64(shared.reactorCount)) - 1
-    reactor = try Reactor(doorbell: shared.doorbells[number])
+    let all: UInt64 = shared.reactorCount >= 64 ? .max : (1 << UInt64(shared.reactorCount)) - 1
+    others = all & ~(1 << UInt64(number))
+    now = network.nowNanoseconds / 1_000_000
+    reserveFd = network.openReserve()
+    self.network = network
     // Refused connections need slots too, for as long as it takes to tell them.
-    connections = Slab(capacity: shared.connectionsMax + Self.refusalsMax)
-    topics = TopicTable(reactor: number, interest: shared.interest)
-    now = System.monotonicNanoseconds() / 1_000_000
+    connections = Slab(capacity: shared.connectionsMax + Limits.refusalsMax)
+    topics = TopicTable(reactor: number, interest: shared.reactorCount > 1 ? shared.interest : nil)
     timers = TimerWheel(nowMilliseconds: now)
     log = RateLimitedLog(shared.logger)
+    deflaters = DeflaterSet(policy: shared.deflatePolicy ?? DeflatePolicy())
     producers = links.producers
     consumers = links.consumers
     overflow = FixedArray(count: shared.reactorCount) { _ in GrowableArray<Post>() }
     self.listenerFds = listenerFds
-    reserveFd = System.openReserve()
   }
 
-
-
-  /// Connections over the limit that are being told so at the same time; more are closed without a word.
-  static let refusalsMax = 512
 }
 
 /// The ring ends of one reactor.

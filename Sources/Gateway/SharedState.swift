@@ -1,6 +1,7 @@
 // What all reactors of a gateway share: settings that never change, and a few atomics. Any thread.
 import Auth
 import Buffers
+import Compression
 import EventLoop
 import Synchronization
 import Topics
@@ -12,6 +13,8 @@ struct ListenerState: Sendable {
   let isAdmin: Bool
   /// Whether all reactors wait on the same socket (a Unix-domain one).
   let isShared: Bool
+  /// Whether each connection begins with a PROXY protocol header.
+  let readsProxyHeader: Bool
 }
 
 /// The read-only settings and shared atomics of one gateway.
@@ -21,14 +24,22 @@ final class SharedState: Sendable {
   let logger: Logger
   let listeners: [ListenerState]
   let reactorCount: Int
-  /// Nil with a single reactor, which has nobody to post to.
-  let interest: Interest?
+  /// Which reactors want which topics; not looked at with a single reactor.
+  let interest: Interest
   let doorbells: [Doorbell]
   /// The published counters of each reactor.
   let metrics: [AtomicWords]
   let channelsVerifier: JWTVerifier?
   let staticTokens: StaticTokens
   let origins: OriginPolicy
+  /// Peers whose `X-Forwarded-For` is believed.
+  let trustedProxies: AddressRanges
+  /// Connections and accept rates by client address.
+  let addresses: AddressTable
+  /// Nil where compression is off.
+  let deflatePolicy: DeflatePolicy?
+  /// Shortest message that is compressed.
+  let deflateThresholdBytes: Int
   /// Connections the gateway may hold; past it requests are answered 503.
   let connectionsMax: Int
 
@@ -50,11 +61,22 @@ final class SharedState: Sendable {
     self.connectionsMax = connectionsMax
     limits = configuration.limits
     reactorCount = doorbells.count
-    interest = doorbells.count > 1 ? Interest() : nil
+    interest = Interest()
     metrics = doorbells.map { _ in AtomicWords(count: Counters.wordCount) }
     channelsVerifier = configuration.channels.jwtSecret.flatMap { JWTKey(secret: $0.text) }
       .map { JWTVerifier(key: $0, policy: .channels) }
     staticTokens = try StaticTokens(configuration.channels.staticTokens.map { (token: $0.key, userId: $0.value) })
+    trustedProxies = try AddressRanges(configuration.trustedProxies)
+    addresses = AddressTable(
+      connectionsMax: limits.connectionsPerAddressMax, acceptsPerSecondMax: limits.acceptsPerAddressPerSecondMax,
+      exemptsLocal: configuration.exemptsLocalAddresses)
+    let compression = configuration.compression
+    deflatePolicy =
+      compression.enabled
+      ? DeflatePolicy(
+        allowsContextTakeover: compression.contextTakeover, windowBitsMax: UInt8(clamping: compression.windowBits),
+        level: UInt8(clamping: compression.level)) : nil
+    deflateThresholdBytes = compression.thresholdBytes
     origins = try OriginPolicy(
       allowed: configuration.corsOrigins, allowsLocalhost: configuration.development)
   }

@@ -1,0 +1,54 @@
+// The limits that are part of the design and not an operator's to change, each with its reason. Constants.
+
+extension Limits {
+  // MARK: A turn of the event loop
+
+  /// Bytes received in one read at most, and the size of a reactor's one receive buffer: a burst of publishes is then taken and
+  /// fanned out as one.
+  public static var receiveBytes: Int { 262_144 }
+  /// Bytes that a connection can have kept from earlier reads: a request head, or a control frame.
+  public static var tailBytesMax: Int { 16_384 }
+  /// Reads of one connection in one turn at most, so that one busy peer cannot starve the rest.
+  public static var readsPerTurnMax: Int { 2 }
+  /// Connections accepted from one listener in one turn at most.
+  public static var acceptsPerTurnMax: Int { 64 }
+  /// Bytes of output after which a turn flushes early: what a second-level cache holds.
+  public static var turnBytesMax: Int { 1_048_576 }
+  /// Posts taken from one reactor in one turn at most.
+  public static var postsPerTurnMax: Int { 1_024 }
+  /// Connections told to go away in one turn at most while the gateway stops, so that the loop goes on turning.
+  public static var drainsPerTurnMax: UInt32 { 512 }
+  /// Longest sleep of the event loop in milliseconds. Nothing depends on it but how fresh the metrics are.
+  public static var sleepMillisecondsMax: UInt64 { 1_000 }
+
+  // MARK: Between reactors
+
+  /// Slots of the ring between two reactors: a turn's worth of posts.
+  public static var ringCapacity: Int { 1_024 }
+  /// Posts kept for one reactor whose ring is full. Past it the newest are dropped and counted.
+  public static var postOverflowMax: Int { 65_536 }
+
+  // MARK: Memory
+
+  /// Bytes of outgoing chunks that slow subscribers may keep alive on one reactor; past it those that need the oldest are closed.
+  public static var waitingBytesMax: Int { 268_435_456 }
+
+  /// Bytes that a reactor keeps for decompressed messages; a larger one gives its memory back.
+  public static var inflatedKeptBytesMax: Int { 4_194_304 }
+
+  // MARK: Refusing
+
+  /// Connections over the limit that are being told so at the same time; more are reset without a word.
+  public static var refusalsMax: Int { 512 }
+  /// Milliseconds that a connection over the limit has to say what it wants to be refused.
+  public static var refusalMilliseconds: Int { 1_000 }
+  /// Milliseconds that listeners are left alone after the system ran out of descriptors.
+  public static var muteMilliseconds: UInt64 { 100 }
+  /// Seconds in `Retry-After` of a 503.
+  public static var retryAfterSeconds: Int { 5 }
+
+  // MARK: Development
+
+  /// Milliseconds after which the timer of an echo connection looks at it again; there is nothing to do then.
+  public static var echoIdleMilliseconds: Int { 3_600_000 }
+}
