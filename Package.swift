@@ -41,6 +41,10 @@ let package = Package(
       name: "martlet-bench", dependencies: ["BenchKit"], path: "Benchmarks/Bench", swiftSettings: settings),
     .testTarget(name: "BuffersTests", dependencies: ["Buffers"], swiftSettings: settings),
     .testTarget(name: "WireTests", dependencies: ["Wire", "Buffers"], swiftSettings: settings),
+    .testTarget(name: "TopicsTests", dependencies: ["Topics", "Buffers"], swiftSettings: settings),
+    .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "CLinux", "Buffers"], swiftSettings: settings),
+    .testTarget(name: "DialectsTests", dependencies: ["Dialects", "Wire", "Buffers"], swiftSettings: settings),
+    .testTarget(name: "StyleTests", swiftSettings: settings),
     .testTarget(name: "CompressionTests", dependencies: ["Compression", "Buffers"], swiftSettings: settings),
     .testTarget(name: "AuthTests", dependencies: ["Auth", "Buffers"], swiftSettings: settings),
     .testTarget(
