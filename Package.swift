@@ -52,6 +52,10 @@ let package = Package(
     .target(name: "TestSupport", dependencies: ["Auth"], path: "Tests/Support", swiftSettings: settings),
     .testTarget(
       name: "EndToEndTests", dependencies: ["martlet", "TestSupport"], exclude: ["Clients"], swiftSettings: settings),
+    .testTarget(name: "GatewayTests", dependencies: ["Gateway", "Buffers"], swiftSettings: settings),
+    .testTarget(
+      name: "SimulationTests", dependencies: ["Gateway", "Topics", "Auth", "EventLoop", "Buffers"],
+      swiftSettings: settings),
     .testTarget(name: "CommandLineTests", dependencies: ["martlet", "Gateway", "Auth"], swiftSettings: settings),
     .testTarget(name: "BenchTests", dependencies: ["BenchKit", "martlet-bench"], swiftSettings: settings),
   ]
