@@ -11,7 +11,8 @@ let settings: [SwiftSetting] = [
 let package = Package(
   name: "martlet",
   products: [
-    .executable(name: "martlet", targets: ["martlet"])
+    .executable(name: "martlet", targets: ["martlet"]),
+    .executable(name: "martlet-bench", targets: ["martlet-bench"]),
   ],
   targets: [
     .systemLibrary(name: "CLinux"),
@@ -25,7 +26,7 @@ let package = Package(
     .target(name: "Dialects", dependencies: ["Topics", "Wire", "Buffers"], swiftSettings: settings),
     .target(name: "EventLoop", dependencies: ["CLinux", "Buffers"], swiftSettings: settings),
     .target(
-      name: "Gateway", dependencies: ["EventLoop", "Dialects", "Topics", "Wire", "Auth", "Buffers"],
+      name: "Gateway", dependencies: ["EventLoop", "Compression", "Dialects", "Topics", "Wire", "Auth", "Buffers"],
       swiftSettings: settings),
     .executableTarget(name: "martlet", dependencies: ["Gateway", "Auth"], swiftSettings: settings),
     .target(name: "MallocCounter", path: "Tests/MallocCounter"),
@@ -33,11 +34,21 @@ let package = Package(
       name: "AllocationTests",
       dependencies: ["MallocCounter", "Gateway", "Dialects", "Auth", "Wire", "EventLoop", "Buffers"],
       swiftSettings: settings),
+    .target(
+      name: "BenchKit", dependencies: ["EventLoop", "CLinux", "Buffers"], path: "Benchmarks/BenchKit",
+      swiftSettings: settings),
+    .executableTarget(
+      name: "martlet-bench", dependencies: ["BenchKit"], path: "Benchmarks/Bench", swiftSettings: settings),
     .testTarget(name: "BuffersTests", dependencies: ["Buffers"], swiftSettings: settings),
     .testTarget(name: "WireTests", dependencies: ["Wire", "Buffers"], swiftSettings: settings),
     .testTarget(name: "CompressionTests", dependencies: ["Compression", "Buffers"], swiftSettings: settings),
     .testTarget(name: "AuthTests", dependencies: ["Auth", "Buffers"], swiftSettings: settings),
-    .testTarget(name: "GatewayTests", dependencies: ["Gateway", "Buffers"], swiftSettings: settings),
+    .testTarget(
+      name: "GatewayTests", dependencies: ["Gateway", "EventLoop", "Wire", "Buffers"], swiftSettings: settings),
+    .target(name: "TestSupport", dependencies: ["Auth"], path: "Tests/Support", swiftSettings: settings),
+    .testTarget(
+      name: "EndToEndTests", dependencies: ["martlet", "TestSupport"], exclude: ["Clients"], swiftSettings: settings),
     .testTarget(name: "CommandLineTests", dependencies: ["martlet", "Gateway", "Auth"], swiftSettings: settings),
+    .testTarget(name: "BenchTests", dependencies: ["BenchKit", "martlet-bench"], swiftSettings: settings),
   ]
 )

@@ -40,7 +40,11 @@ public struct DeflateParameters: Sendable, Equatable, BitwiseCopyable {
   }
 }
 
-/// What the server offers to do, and how hard it compresses. From the configuration; the same for all reactors.
+/// What the server agrees to, and how hard it compresses. From the configuration; the same for all reactors.
+///
+/// Why the defaults: on JSON of 2 KiB, level 1 takes 29 µs for 39 % of the size and level 6 takes 41 µs for 37 %; at 16 KiB it is
+/// 165 µs against 305 µs. The reactor does nothing else meanwhile. A window over 4 KiB gains nothing on messages up to that
+/// size (33.0 % against 33.1 % at 16 KiB), and the small hash table is quick to clear.
 public struct DeflatePolicy: Sendable, Equatable {
   /// Whether a connection may keep its windows from message to message. Off: state is shared by a reactor's connections
   /// and a broadcast is compressed once. On: up to `Deflater.stateBytes` + `Inflater.stateBytes` for every connection.
@@ -51,14 +55,19 @@ public struct DeflatePolicy: Sendable, Equatable {
   public var level: UInt8
   /// zlib's memory level, 1...9: the hash table has 2^(memoryLevel + 7) entries, which are cleared before each message.
   public var memoryLevel: UInt8
+  /// Bytes below which a message is better sent as it is: 140 bytes cost 8 µs for a sixth of their size, more than
+  /// a `send` does. For the caller to look at; a deflater compresses what it is given.
+  public var messageBytesMin: Int
 
   /// Values out of range are clamped.
   public init(
-    allowsContextTakeover: Bool = false, windowBitsMax: UInt8 = 12, level: UInt8 = 1, memoryLevel: UInt8 = 5
+    allowsContextTakeover: Bool = false, windowBitsMax: UInt8 = 12, level: UInt8 = 1, memoryLevel: UInt8 = 5,
+    messageBytesMin: Int = 256
   ) {
     self.allowsContextTakeover = allowsContextTakeover
     self.windowBitsMax = DeflateParameters.clamped(windowBitsMax)
     self.level = min(max(level, 1), 9)
     self.memoryLevel = min(max(memoryLevel, 1), 9)
+    self.messageBytesMin = max(messageBytesMin, 0)
   }
 }

@@ -7,7 +7,7 @@ import CZlib
 /// State: about 2^(windowBits + 2) + 2^(memoryLevel + 9) bytes and 6 KiB, all of it allocated by `init`: 38 KiB with the
 /// defaults of `DeflatePolicy`, 262 KiB with zlib's own (15, 8).
 @safe
-public struct Deflater: ~Copyable {
+public struct Deflater: ~Copyable, Sendable {
   /// The window, as a power of two.
   public let windowBits: UInt8
   /// Whether messages refer to those before them. The peer must then be sent every message that was compressed.
@@ -94,10 +94,12 @@ public struct Deflater: ~Copyable {
 }
 
 /// A reactor's deflaters without context takeover, one for each window size that some connection has agreed on.
-public struct DeflaterSet: ~Copyable {
+public struct DeflaterSet: ~Copyable, Sendable {
   private let policy: DeflatePolicy
   /// By `DeflateParameters.index`.
   private var deflaters: [7 of Deflater?]
+  /// Bytes that zlib holds for the deflaters made so far.
+  public private(set) var stateBytes = 0
 
   /// An empty set; deflaters are made when they are first needed.
   public init(policy: DeflatePolicy) {
@@ -111,8 +113,10 @@ public struct DeflaterSet: ~Copyable {
   ) {
     let index = parameters.index
     if deflaters[index] == nil {
-      deflaters[index] = Deflater(
+      let deflater = Deflater(
         windowBits: parameters.serverMaxWindowBits, level: policy.level, memoryLevel: policy.memoryLevel)
+      stateBytes += deflater.stateBytes
+      deflaters[index] = consume deflater
     }
     deflaters[index]?.deflate(message, into: &out)
   }

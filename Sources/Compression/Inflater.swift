@@ -20,7 +20,7 @@ public enum InflateOutcome: Sendable, Equatable {
 ///
 /// State: about 2^windowBits + 7 KiB (40 KiB with 15), all of it allocated by `init`.
 @safe
-public struct Inflater: ~Copyable {
+public struct Inflater: ~Copyable, Sendable {
   /// An inflater's window, as a power of two: it reads what was written with the same or a smaller one.
   public let windowBits: UInt8
   /// Whether a message may refer to the bytes of those before it.

@@ -78,24 +78,22 @@ extension Shard where Kernel: ~Copyable {
       inbounds.discard(connection.inbound)
     }
     if connection.flags.contains(.counted) { webSocketCount -= 1 }
+    if connection.flags.contains(.admitted) { shared.addresses.leave(connection.client) }
+    if connection.deflateContext != Pool<DeflateContext>.none { deflateContexts.discard(connection.deflateContext) }
     timers.cancel(slot)
     connections.remove(slot)
     switch reason {
-    case .closeTimeout, .networkError, .noPong, .slow, .handshakeTimeout: network.reset(connection.fd)
+    case .closeTimeout, .networkError, .noPong, .slow, .handshakeTimeout, .badProxyHeader: network.reset(connection.fd)
     default: network.close(connection.fd)
     }
     shared.leaveConnection()
   }
 
-  private mutating func logClose(_ slot: UInt32, _ reason: CloseReason) {
-    switch reason {
-    case .client, .disconnected, .goingAway, .httpDone, .httpRefused: return
-    default: break
-    }
-    let peer = connections[slot].peer
+  mutating func logClose(_ slot: UInt32, _ reason: CloseReason) {
+    let client = connections[slot].client
     log.log(
-      .info, "connection-closed", nowMilliseconds: Int(now),
-      [("reason", .text(reason.label.description)), ("peer", .text(peer.description))])
+      reason.rule.level, "connection-closed", nowMilliseconds: Int(now),
+      [("reason", .text(reason.label.description)), ("client", .text(client.description))])
   }
 
   // MARK: Stopping
@@ -113,7 +111,7 @@ extension Shard where Kernel: ~Copyable {
       guard connections.isLive(slot) else { continue }
       switch connections[slot].phase {
       case .open: close(slot, .goingAway, "server stopping")
-      case .head, .body: finish(slot, .goingAway)
+      case .proxy, .head, .body: finish(slot, .goingAway)
       case .closing, .lingering: break
       }
     }

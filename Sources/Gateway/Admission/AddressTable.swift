@@ -107,7 +107,8 @@ final class AddressTable: Sendable {
     return victim
   }
 
-  /// An IPv4 address whole, an IPv6 address by its first half. No IPv6 network is ::ffff:0:0:0:0/80's first half, so they differ.
+  /// An IPv4 address whole, an IPv6 address by its first half. The IPv6 networks whose keys would be those of IPv4 addresses,
+  /// 0:ffff::/32, are reserved and nobody's.
   private static func key(_ address: PeerAddress) -> UInt64 {
     address.high == 0 && address.low >> 32 == 0xFFFF ? address.low : address.high
   }

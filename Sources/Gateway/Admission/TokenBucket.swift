@@ -22,7 +22,7 @@ struct TokenBucket: Sendable, BitwiseCopyable {
   mutating func take(_ amount: UInt32, rate: UInt32, burst: UInt32, nowMilliseconds: UInt32) -> Bool {
     if rate == 0 { return true }
     refill(rate: rate, nowMilliseconds: nowMilliseconds)
-    // Neither side can overflow: `missing` is at most 2^32 thousands, and so is each factor.
+    // No sum or product here overflows: `missing`, the amount and the burst are each under 2^32 thousands.
     let after = missing + UInt64(amount) * 1_000
     if after > UInt64(burst) * 1_000 { return false }
     missing = after

@@ -40,7 +40,8 @@ extension Setting {
       "listeners", .listeners,
       "[{ host: \"0.0.0.0\", port: 8080, mounts: [{ path: \"/chat/*\", dialect: \"channels\" }] }]",
       exampleIsDefault: false,
-      "Listeners with mounts of your own, instead of a profile. An address is host and port, or unix and mode."),
+      "Listeners with mounts of your own, instead of a profile. An address is host and port, or unix and mode; "
+        + "a listener may say proxyProtocol: true, a mount compression: false."),
     Setting(
       "admin.enabled", .boolean(\.adminEnabled), "true", flag: .constant("--no-admin", "false"),
       "Whether /livez, /readyz and /metrics are served, on a listener of their own."),
