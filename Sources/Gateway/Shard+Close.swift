@@ -95,8 +95,8 @@ extension Shard where Kernel: ~Copyable {
   mutating func logClose(_ slot: UInt32, _ reason: CloseReason) {
     let client = connections[slot].client
     log.log(
-      reason.rule.level, "connection-closed", nowMilliseconds: Int(now),
-      [("reason", .text(reason.label.description)), ("client", .text(client.description))])
+      reason.rule.level, "connection-closed", reason: reason.label, nowMilliseconds: Int(now),
+      [("client", .text(client.description))])
   }
 
   // MARK: Stopping
