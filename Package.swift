@@ -52,7 +52,6 @@ let package = Package(
     .target(name: "TestSupport", dependencies: ["Auth"], path: "Tests/Support", swiftSettings: settings),
     .testTarget(
       name: "EndToEndTests", dependencies: ["martlet", "TestSupport"], exclude: ["Clients"], swiftSettings: settings),
-    .testTarget(name: "GatewayTests", dependencies: ["Gateway", "Buffers"], swiftSettings: settings),
     .testTarget(
       name: "SimulationTests", dependencies: ["Gateway", "Topics", "Auth", "EventLoop", "Buffers"],
       swiftSettings: settings),
