@@ -59,6 +59,16 @@ extension Span where Element == UInt8 {
   }
 }
 
+extension StaticString {
+  /// The UTF-8 byte at `index` of a literal; an index outside it traps.
+  @inlinable
+  public func utf8Byte(_ index: Int) -> UInt8 {
+    precondition(index >= 0 && index < utf8CodeUnitCount)
+    // SAFETY: the precondition; a literal's bytes are constant.
+    return unsafe utf8Start[index]
+  }
+}
+
 extension MutableSpan where Element == UInt8 {
   /// Applies a WebSocket mask in place to `range`, eight bytes at a time.
   ///
