@@ -81,8 +81,8 @@ public struct Inflater: ~Copyable, Sendable {
   /// - Parameters:
   ///   - input: unmasked payload; may be empty.
   ///   - isLast: the part ends the message. The inflater then supplies the tail 00 00 FF FF that the sender left out.
-  ///   - limit: bytes that the whole message may have; those of earlier parts count, whether or not they are still in `out`.
-  ///     At most `limit` bytes are appended over all parts.
+  ///   - limit: bytes that the whole message may have; those of earlier parts count, whether or not they are still in
+  ///     `out`. At most `limit` bytes are appended over all parts.
   /// - Returns: anything but `ok` ends the message: the connection must be closed, and the inflater is ready for another.
   public mutating func inflate(
     _ input: Span<UInt8>, isLast: Bool, into out: inout ByteBuffer, limit: Int
