@@ -209,13 +209,12 @@ extension Shard where Kernel: ~Copyable {
     sendResponse(slot, response)
   }
 
-  /// Counts a refusal, and logs it if it is among the first of the second.
+  /// Counts a refusal, and logs it if it is among the first of its kind in the second.
   mutating func countRefusal(_ slot: UInt32, _ refusal: Refusal) {
     counters.countRefusal(refusal)
     let client = connections[slot].client
     log.log(
-      .info, "refused", nowMilliseconds: Int(now),
-      [("reason", .text(refusal.label.description)), ("client", .text(client.description))])
+      .info, "refused", reason: refusal.label, nowMilliseconds: Int(now), [("client", .text(client.description))])
   }
 
   /// Queues a response with a body that was put together in `nameScratch`.
