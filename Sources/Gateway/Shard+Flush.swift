@@ -1,4 +1,5 @@
-// Sending: everything that a turn queued for a connection leaves in one system call. Step 7 of the data path. Reactor's thread.
+// Sending: everything that a turn queued for a connection leaves in one system call. Step 7 of the data path. Reactor's
+// thread.
 import Buffers
 import EventLoop
 
@@ -64,8 +65,8 @@ extension Shard where Kernel: ~Copyable {
   private mutating func sentPart(_ slot: UInt32, _ isShort: Bool) {
     if isShort {
       block(slot)
-    } else if connections[slot].outbound.isEmpty && connections[slot].phase != .open {
-      sentAll(slot)
+    } else if connections[slot].outbound.isEmpty {
+      becameEmpty(slot)
     }
   }
 
@@ -98,6 +99,12 @@ extension Shard where Kernel: ~Copyable {
         return
       }
     }
+    becameEmpty(slot)
+  }
+
+  /// The queue of a connection that had been blocked, or had several pieces, is empty.
+  private mutating func becameEmpty(_ slot: UInt32) {
+    if connections[slot].flags.contains(.pongOwed) { answerOwedPong(slot) }
     if connections[slot].phase != .open { sentAll(slot) }
   }
 
