@@ -101,7 +101,7 @@ enum HTTPBodyFuzz {
       overhead += tail.count
       if overhead > 1024 || count > bytesMax - body.count { return nil }
       if count == 0 { break }
-      guard rest.count >= count + 2 else { return nil }
+      guard rest.count - 2 >= count else { return nil }
       body += rest.prefix(count)
       rest = rest.dropFirst(count)
       guard let end = line(), end.isEmpty else { return nil }
