@@ -11,19 +11,22 @@ let settings: [SwiftSetting] = [
 let package = Package(
   name: "martlet",
   products: [
-    .executable(name: "martlet", targets: ["martlet"])
+    .executable(name: "martlet", targets: ["martlet"]),
+    .executable(name: "martlet-bench", targets: ["martlet-bench"]),
   ],
   targets: [
     .systemLibrary(name: "CLinux"),
     .systemLibrary(name: "CCrypto"),
+    .systemLibrary(name: "CZlib"),
     .target(name: "Buffers", swiftSettings: settings),
     .target(name: "Wire", dependencies: ["Buffers"], swiftSettings: settings),
+    .target(name: "Compression", dependencies: ["CZlib", "Buffers"], swiftSettings: settings),
     .target(name: "Auth", dependencies: ["CCrypto", "Buffers"], swiftSettings: settings),
     .target(name: "Topics", dependencies: ["Buffers"], swiftSettings: settings),
     .target(name: "Dialects", dependencies: ["Topics", "Wire", "Buffers"], swiftSettings: settings),
     .target(name: "EventLoop", dependencies: ["CLinux", "Buffers"], swiftSettings: settings),
     .target(
-      name: "Gateway", dependencies: ["EventLoop", "Dialects", "Topics", "Wire", "Auth", "Buffers"],
+      name: "Gateway", dependencies: ["EventLoop", "Compression", "Dialects", "Topics", "Wire", "Auth", "Buffers"],
       swiftSettings: settings),
     .executableTarget(name: "martlet", dependencies: ["Gateway", "Auth"], swiftSettings: settings),
     .target(name: "MallocCounter", path: "Tests/MallocCounter"),
@@ -31,10 +34,28 @@ let package = Package(
       name: "AllocationTests",
       dependencies: ["MallocCounter", "Gateway", "Dialects", "Auth", "Wire", "EventLoop", "Buffers"],
       swiftSettings: settings),
+    .target(
+      name: "BenchKit", dependencies: ["EventLoop", "Compression", "CLinux", "Buffers"], path: "Benchmarks/BenchKit",
+      swiftSettings: settings),
+    .executableTarget(
+      name: "martlet-bench", dependencies: ["BenchKit"], path: "Benchmarks/Bench", swiftSettings: settings),
     .testTarget(name: "BuffersTests", dependencies: ["Buffers"], swiftSettings: settings),
     .testTarget(name: "WireTests", dependencies: ["Wire", "Buffers"], swiftSettings: settings),
+    .testTarget(name: "TopicsTests", dependencies: ["Topics", "Buffers"], swiftSettings: settings),
+    .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "CLinux", "Buffers"], swiftSettings: settings),
+    .testTarget(name: "DialectsTests", dependencies: ["Dialects", "Wire", "Buffers"], swiftSettings: settings),
+    .testTarget(name: "StyleTests", swiftSettings: settings),
+    .testTarget(name: "CompressionTests", dependencies: ["Compression", "Buffers"], swiftSettings: settings),
     .testTarget(name: "AuthTests", dependencies: ["Auth", "Buffers"], swiftSettings: settings),
-    .testTarget(name: "GatewayTests", dependencies: ["Gateway", "Buffers"], swiftSettings: settings),
+    .testTarget(
+      name: "GatewayTests", dependencies: ["Gateway", "EventLoop", "Wire", "Buffers"], swiftSettings: settings),
+    .target(name: "TestSupport", dependencies: ["Auth"], path: "Tests/Support", swiftSettings: settings),
+    .testTarget(
+      name: "EndToEndTests", dependencies: ["martlet", "TestSupport"], exclude: ["Clients"], swiftSettings: settings),
+    .testTarget(
+      name: "SimulationTests", dependencies: ["Gateway", "Topics", "Auth", "EventLoop", "Buffers"],
+      swiftSettings: settings),
     .testTarget(name: "CommandLineTests", dependencies: ["martlet", "Gateway", "Auth"], swiftSettings: settings),
+    .testTarget(name: "BenchTests", dependencies: ["BenchKit", "martlet-bench"], swiftSettings: settings),
   ]
 )

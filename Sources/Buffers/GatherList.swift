@@ -46,6 +46,7 @@ public struct GatherList: ~Copyable {
   @unsafe
   @inlinable
   public func withVectors<Result>(_ body: (UnsafeMutablePointer<(UnsafeRawPointer?, Int)>, Int) -> Result) -> Result {
+    // SAFETY: `used` pairs are initialised; `body` only has them during the call.
     unsafe body(vectors, used)
   }
 }

@@ -118,8 +118,8 @@ public struct InternTable: ~Copyable {
   @_lifetime(borrow self)
   public func bytes(_ id: UInt32) -> Span<UInt8> {
     let entry = entries[Int(id)]
-    guard let start = unsafe entry.bytes else { return Span() }
     // SAFETY: the entry owns `count` bytes, and the span borrows `self`.
+    guard let start = unsafe entry.bytes else { return Span() }
     let span = unsafe Span(_unsafeStart: start, count: Int(entry.count))
     return unsafe _overrideLifetime(span, borrowing: self)
   }

@@ -373,7 +373,8 @@ public struct Outbox: ~Copyable {
   /// Ends a turn: everything queued has been sent or is held. Chunks that nobody needs are free for the next turn.
   @inlinable
   public mutating func endTurn() {
-    if turnBytes == 0 && adopted.isEmpty { return }
+    // Retired chunks are looked at in idle turns too: a slow connection may have drained without any new output.
+    if turnBytes == 0 && adopted.isEmpty && retired.isEmpty { return }
     finishTurn()
   }
 

@@ -7,6 +7,7 @@ public struct PackedList<Element: BitwiseCopyable>: BitwiseCopyable {
   @usableFromInline var used: UInt32 = 0
   @usableFromInline var allocated: UInt32 = 0
 
+  // SAFETY: no memory yet; `allocated` says so.
   @inlinable public init() { unsafe base = nil }
 
   /// Elements in the list.
@@ -50,8 +51,8 @@ public struct PackedList<Element: BitwiseCopyable>: BitwiseCopyable {
   @inlinable
   @_lifetime(borrow owner)
   public func span<Owner: ~Copyable>(owner: borrowing Owner) -> Span<Element> {
-    guard let base = unsafe base else { return Span() }
     // SAFETY: `used` elements are initialised; the list cannot change while its owner is borrowed.
+    guard let base = unsafe base else { return Span() }
     let span = unsafe Span(_unsafeStart: base, count: Int(used))
     return unsafe _overrideLifetime(span, borrowing: owner)
   }

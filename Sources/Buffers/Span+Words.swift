@@ -67,6 +67,8 @@ extension MutableSpan where Element == UInt8 {
   @inlinable
   public mutating func unmask(_ range: Range<Int>, mask: UInt32, phase: Int) {
     precondition(range.lowerBound >= 0 && range.upperBound <= count)
+    // An empty span may have no memory at all.
+    if range.isEmpty { return }
     let turn = UInt32(truncatingIfNeeded: (phase & 3) * 8)
     let key = turn == 0 ? mask : (mask >> turn) | (mask << (32 - turn))
     let wide = UInt64(key) | UInt64(key) << 32

@@ -225,6 +225,19 @@ public enum System {
     return fd
   }
 
+  /// Fails with EADDRINUSE where another process listens on the address. SO_REUSEPORT alone would let two gateways of one user share
+  /// a port without either noticing, and clients would meet one or the other.
+  public static func checkUnused(host: String, port: UInt16) throws(SystemError) {
+    if port == 0 { return }
+    var (address, length) = try socketAddress(host: host, port: port)
+    let fd = socket(Int32(address.ss_family), Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
+    guard fd >= 0 else { throw SystemError(call: "socket", number: clinux_errno()) }
+    setOption(fd, level: SOL_SOCKET, name: SO_REUSEADDR, value: 1)
+    // SAFETY: `length` is the size of the address family stored in `address`.
+    guard unsafe clinux_bind(fd, &address, length) == 0 else { throw closing(fd, "bind") }
+    close(fd)
+  }
+
   /// A listening Unix-domain socket at `path` with permission bits `mode`. A stale socket that nobody answers is replaced; a
   /// live one, or anything that is not a socket, is an error.
   public static func listen(unixPath path: String, mode: UInt32, backlog: Int32) throws(SystemError) -> Int32 {
@@ -374,6 +387,7 @@ public enum System {
   public static func processorCount() -> Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 
   /// A descriptor for nothing, kept in reserve so that one connection can still be accepted and refused when the table is full.
+  // SAFETY: the path is a terminated literal.
   public static func openReserve() -> Int32 { unsafe open("/dev/null", O_RDONLY | O_CLOEXEC) }
 
   /// Another descriptor of the same socket, or -1.

@@ -39,7 +39,9 @@ public struct TimerWheel: ~Copyable {
   public var count: Int { armedCount }
 
   func tick(at milliseconds: UInt64, roundingUp: Bool) -> UInt32 {
-    let elapsed = milliseconds > epoch ? milliseconds - epoch : 0
+    // Wrapping, because the epoch lies before zero when the clock began at less than one tick.
+    let signed = Int64(bitPattern: milliseconds &- epoch)
+    let elapsed = UInt64(max(signed, 0))
     let extra = roundingUp ? Self.tickMilliseconds - 1 : 0
     return UInt32(truncatingIfNeeded: (elapsed + extra) / Self.tickMilliseconds)
   }

@@ -6,6 +6,8 @@ import Wire
 
 /// What a connection is in the middle of.
 enum Phase: UInt8, BitwiseCopyable {
+  /// Waiting for a PROXY protocol header, on a listener that asks for one.
+  case proxy
   /// Waiting for a request head, or for the rest of one.
   case head
   /// The answer is queued; the rest of the request's body is being read past.
@@ -25,7 +27,7 @@ enum Role: UInt8, BitwiseCopyable {
 
 /// Small facts about a connection.
 struct ConnectionFlags: OptionSet, BitwiseCopyable {
-  let rawValue: UInt8
+  let rawValue: UInt16
   /// In the list of connections to flush at the end of the turn.
   static let dirty = ConnectionFlags(rawValue: 1)
   /// Accepted over the limit: whatever it asks for, the answer is 503.
@@ -38,6 +40,12 @@ struct ConnectionFlags: OptionSet, BitwiseCopyable {
   static let peerEnded = ConnectionFlags(rawValue: 16)
   /// Counted as a WebSocket.
   static let counted = ConnectionFlags(rawValue: 32)
+  /// Its address has too many connections, or opens them too fast: the answer is 429.
+  static let limited = ConnectionFlags(rawValue: 64)
+  /// Counted among the connections of its address.
+  static let admitted = ConnectionFlags(rawValue: 128)
+  /// A pong was queued since the socket was full.
+  static let pongWaits = ConnectionFlags(rawValue: 256)
 }
 
 /// A connection. It owns no buffer while it is idle: received bytes live in the reactor's buffer, outgoing ones in shared chunks, and
@@ -55,17 +63,24 @@ struct Connection: BitwiseCopyable {
   var user = InternTable.none
   /// The side allocation for received bytes, in the reactor's pool; `none` while there is none.
   var inbound = UInt32.max
+  /// What permessage-deflate agreed on: 0 nothing, else one more than `DeflateParameters.index`.
+  var deflate: UInt8 = 0
+  /// Pings that came while a pong waited.
+  var pingsBacklog: UInt16 = 0
+  /// Windows of its own, where context takeover was agreed; `none` otherwise.
+  var deflateContext = UInt32.max
   var subscriptions = SubscriptionList()
   var outbound = OutboundQueue()
   /// When the timer must look at it, in milliseconds of the monotonic clock: the end of the handshake, the next heartbeat, or
   /// the end of patience.
   var deadlineMilliseconds: UInt64 = 0
-  let peer: PeerAddress
+  /// Where it comes from: the socket's peer, or the client that a trusted proxy names.
+  var client: PeerAddress
 
-  init(fd: Int32, listener: UInt16, peer: PeerAddress) {
+  init(fd: Int32, listener: UInt16, client: PeerAddress) {
     self.fd = fd
     self.listener = listener
-    self.peer = peer
+    self.client = client
   }
 }
 

@@ -93,9 +93,10 @@ extension Shard where Kernel: ~Copyable {
   /// Queues the run, closes it, and deals with those who are too slow for it.
   @inline(never)
   private mutating func walkRun() {
-    let delivered = Self.queue(
-      run.segment, for: topics, run.topic, &connections, &outbox, &dirty, &slow,
+    var delivered = Self.queue(
+      run.segment, for: topics, run.topic, &connections, &outbox, &dirty, &slow, &compressing,
       bytesMax: limits.outboundBytesMax)
+    if !compressing.isEmpty { delivered += queueCompressed(run.segment) }
     counters.add(.deliveries, delivered * run.messageCount)
     let messageCount = run.messageCount
     run.topic = .max
@@ -103,16 +104,21 @@ extension Shard where Kernel: ~Copyable {
   }
 
   /// The loop over the subscribers: the innermost loop of the gateway. Returns how many got the segment; those whose backlog has no
-  /// room for it are put into `slow`.
+  /// room for it are put into `slow`, those that get it compressed into `compressing`.
   @inline(never)
   private static func queue(
     _ segment: Segment, for topics: borrowing TopicTable, _ topic: UInt32, _ connections: inout Slab<Connection>,
-    _ outbox: inout Outbox, _ dirty: inout GrowableArray<UInt32>, _ slow: inout GrowableArray<UInt32>, bytesMax: Int
+    _ outbox: inout Outbox, _ dirty: inout GrowableArray<UInt32>, _ slow: inout GrowableArray<UInt32>,
+    _ compressing: inout GrowableArray<UInt32>, bytesMax: Int
   ) -> Int {
     let members = topics.members(of: topic)
     let room = bytesMax - segment.count
     for index in members.indices {
       let slot = members[index].connection
+      if connections[slot].deflate != 0 {
+        compressing.append(slot)
+        continue
+      }
       let isBlocked = connections[slot].outbound.isBlocked
       if isBlocked && connections[slot].outbound.byteCount > room {
         slow.append(slot)
@@ -124,7 +130,7 @@ extension Shard where Kernel: ~Copyable {
         dirty.append(slot)
       }
     }
-    return members.count - slow.count
+    return members.count - slow.count - compressing.count
   }
 
   /// Delivers one message to the subscribers that have filters and for which one of them matches. Equal filter texts are
@@ -140,6 +146,10 @@ extension Shard where Kernel: ~Copyable {
       let member = topics.filteredMembers(of: topic)[index]
       guard matches(member.subscription, data) else { continue }
       let slot = member.connection
+      if connections[slot].deflate != 0 {
+        compressing.append(slot)
+        continue
+      }
       let isBlocked = connections[slot].outbound.isBlocked
       if isBlocked && connections[slot].outbound.byteCount + frame.count > limits.outboundBytesMax {
         slow.append(slot)
@@ -149,6 +159,7 @@ extension Shard where Kernel: ~Copyable {
       delivered += 1
       markDirty(slot)
     }
+    if !compressing.isEmpty { delivered += queueCompressed(frame) }
     counters.add(.deliveries, delivered)
     if !slow.isEmpty { punishSlow(1) }
   }
@@ -196,7 +207,7 @@ extension Shard where Kernel: ~Copyable {
   mutating func reply(_ slot: UInt32, _ opcode: Opcode, _ payload: Span<UInt8>) {
     closeRun()
     guard hasRoom(slot, payload.count) else { return }
-    let segment = FrameEncoder.append(opcode, payload, to: &outbox)
+    let segment = encodeReply(slot, opcode, payload)
     outbox.enqueue(segment, on: &connections[slot].outbound)
     counters.add(.messagesOut)
     markDirty(slot)
@@ -206,14 +217,19 @@ extension Shard where Kernel: ~Copyable {
   mutating func replyWithScratch(_ slot: UInt32) {
     closeRun()
     guard hasRoom(slot, scratch.count) else { return }
-    let segment = FrameEncoder.append(.text, scratch, to: &outbox)
+    var text = ByteBuffer()
+    swap(&text, &scratch)
+    let segment = encodeReply(slot, .text, text.bytes)
+    swap(&text, &scratch)
     outbox.enqueue(segment, on: &connections[slot].outbound)
     counters.add(.messagesOut)
     markDirty(slot)
   }
 
-  /// Whether a blocked connection's backlog takes `count` more bytes; if not, the policy for slow ones is applied.
+  /// Whether a connection may be sent `count` more bytes. Not when the run just closed found it too slow and closed it: nothing
+  /// follows a close frame. A blocked one whose backlog has no room for them is treated by the policy for slow ones.
   private mutating func hasRoom(_ slot: UInt32, _ count: Int) -> Bool {
+    if connections[slot].phase != .open { return false }
     if connections[slot].outbound.isBlocked && connections[slot].outbound.byteCount + count > limits.outboundBytesMax {
       becomeSlow(slot, 1)
       return false

@@ -16,6 +16,7 @@ struct MetricsPage {
       }
     }
     appendCloses(&text)
+    appendRefusals(&text)
     appendLag(&text)
     header(&text, "connections_max", "Connections that the gateway may hold.", "gauge")
     text += "martlet_connections_max \(shared.connectionsMax)\n"
@@ -26,8 +27,19 @@ struct MetricsPage {
     header(&text, "closes_total", "Connections that ended, by reason.", "counter")
     for (reactor, words) in shared.metrics.enumerated() {
       for reason in CloseReason.allCases {
-        let count = words.load(32 + Int(reason.rawValue))
+        let count = words.load(Counters.closeWords + Int(reason.rawValue))
         text += "martlet_closes_total{reactor=\"\(reactor)\",reason=\"\(reason.label)\"} \(count)\n"
+      }
+    }
+  }
+
+  private func appendRefusals(_ text: inout String) {
+    header(
+      &text, "refusals_total", "Requests answered with an error status and messages answered with an error.", "counter")
+    for (reactor, words) in shared.metrics.enumerated() {
+      for refusal in Refusal.allCases {
+        let count = words.load(Counters.refusalWords + Int(refusal.rawValue))
+        text += "martlet_refusals_total{reactor=\"\(reactor)\",reason=\"\(refusal.label)\"} \(count)\n"
       }
     }
   }
@@ -40,17 +52,17 @@ struct MetricsPage {
     for (reactor, words) in shared.metrics.enumerated() {
       var total: UInt64 = 0
       for bucket in 0..<Counters.lagBuckets {
-        total += words.load(64 + bucket)
+        total += words.load(Counters.lagWords + bucket)
         let isLast = bucket == Counters.lagBuckets - 1
         let bound = isLast ? "+Inf" : decimal(UInt64(Counters.lagBound(bucket)) * 1000)
         text += "martlet_\(name)_bucket{reactor=\"\(reactor)\",le=\"\(bound)\"} \(total)\n"
       }
-      text += "martlet_\(name)_sum{reactor=\"\(reactor)\"} \(decimal(words.load(77)))\n"
+      text += "martlet_\(name)_sum{reactor=\"\(reactor)\"} \(decimal(words.load(Counters.lagSumWord)))\n"
       text += "martlet_\(name)_count{reactor=\"\(reactor)\"} \(total)\n"
     }
     header(&text, "event_loop_lag_max_seconds", "The longest turn of the event loop since the start.", "gauge")
     for (reactor, words) in shared.metrics.enumerated() {
-      text += "martlet_event_loop_lag_max_seconds{reactor=\"\(reactor)\"} \(decimal(words.load(78)))\n"
+      text += "martlet_event_loop_lag_max_seconds{reactor=\"\(reactor)\"} \(decimal(words.load(Counters.lagMaxWord)))\n"
     }
   }
 

@@ -23,9 +23,13 @@ struct OpenedListeners {
     } catch {
       throw GatewayError.mounts("\(listener.address)", error)
     }
+    var isShared = false
+    if case .unix = listener.address { isShared = true }
+    let state = ListenerState(
+      mounts: mounts, isAdmin: false, isShared: isShared, readsProxyHeader: listener.proxyProtocol)
     switch listener.address {
     case .tcp(let host, let port):
-      try openTCP(host, port, state: ListenerState(mounts: mounts, isAdmin: false, isShared: false), on: reactorCount)
+      try openTCP(host, port, state: state, on: reactorCount)
     case .unix(let path, let mode):
       let fd: Int32
       do {
@@ -37,7 +41,7 @@ struct OpenedListeners {
       var duplicates = [fd]
       while duplicates.count < reactorCount { duplicates.append(System.duplicate(fd)) }
       fds.append(duplicates)
-      states.append(ListenerState(mounts: mounts, isAdmin: false, isShared: true))
+      states.append(state)
       addresses.append("\(listener.address)")
       unixPaths.append(path)
     }
@@ -46,7 +50,8 @@ struct OpenedListeners {
   /// Opens the admin listener, on reactor 0 alone.
   mutating func openAdmin(_ admin: AdminConfiguration) throws {
     let mounts = try MountTable.build([])
-    try openTCP(admin.host, admin.port, state: ListenerState(mounts: mounts, isAdmin: true, isShared: false), on: 1)
+    let state = ListenerState(mounts: mounts, isAdmin: true, isShared: false, readsProxyHeader: false)
+    try openTCP(admin.host, admin.port, state: state, on: 1)
   }
 
   private mutating func openTCP(_ host: String, _ port: UInt16, state: ListenerState, on count: Int) throws {
@@ -57,6 +62,11 @@ struct OpenedListeners {
       states.append(state)
       let shown = ListenerAddress.tcp(host: host, port: bound)
       addresses.append((state.isAdmin ? "admin http://" : "ws://") + shown.description)
+    }
+    do {
+      try System.checkUnused(host: host, port: port)
+    } catch {
+      throw GatewayError.listener(ListenerAddress.tcp(host: host, port: port).description, error)
     }
     for _ in 0..<count {
       do {

@@ -39,8 +39,10 @@ extension Shard where Kernel: ~Copyable {
   private mutating func admit(_ fd: Int32, _ peer: PeerAddress, listener: UInt32) {
     counters.add(.connectionsAccepted)
     let isWithinLimit = shared.enterConnection()
-    var connection = Connection(fd: fd, listener: UInt16(truncatingIfNeeded: listener), peer: peer)
-    if !isWithinLimit && !shared.listeners[Int(listener)].isAdmin {
+    var connection = Connection(fd: fd, listener: UInt16(truncatingIfNeeded: listener), client: peer)
+    let state = shared.listeners[Int(listener)]
+    if state.readsProxyHeader { connection.phase = .proxy }
+    if !isWithinLimit && !state.isAdmin {
       counters.add(.connectionsRefused)
       connection.flags.insert(.refused)
       log.log(.warning, "connection-limit", nowMilliseconds: Int(now), [("limit", .integer(shared.connectionsMax))])
@@ -52,11 +54,23 @@ extension Shard where Kernel: ~Copyable {
       network.reset(fd)
       return
     }
+    // Whoever is behind a proxy is counted when the proxy has said who it is.
+    let isProxy = state.readsProxyHeader || shared.trustedProxies.contains(high: peer.high, low: peer.low)
+    if !state.isAdmin && !isProxy { countAddress(token.index) }
     guard network.register(socket: fd, token: token) else {
       drop(token.index, .internalError)
       return
     }
     timers.schedule(token.index, at: connection.deadlineMilliseconds)
+  }
+
+  /// Counts a connection for its client's address, once; marks it when it is one too many (HOSTILE 13).
+  mutating func countAddress(_ slot: UInt32) {
+    if !shared.addresses.isEnabled || connections[slot].flags.contains(.admitted) { return }
+    switch shared.addresses.enter(connections[slot].client, nowMilliseconds: now) {
+    case .admitted: connections[slot].flags.insert(.admitted)
+    case .tooMany, .tooFast: connections[slot].flags.insert(.limited)
+    }
   }
 
   /// Uses the reserve descriptor to take one waiting connection and drop it, so that its peer is not left hanging; false when even

@@ -38,6 +38,7 @@ extension Shard where Kernel: ~Copyable {
   }
 
   private mutating func refuseChannels(_ slot: UInt32, _ refusal: ChannelsRefusal, _ message: Span<UInt8>) {
+    countRefusal(slot, Refusal(refusal))
     scratch.removeAll()
     ChannelsEncoder.appendError(refusal, in: message, to: &scratch)
     replyWithScratch(slot)

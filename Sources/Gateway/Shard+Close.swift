@@ -8,8 +8,9 @@ extension Shard where Kernel: ~Copyable {
   /// Starts the closing handshake from this side: everything queued before is still sent, then the close frame. The connection leaves
   /// its topics at once.
   mutating func close(_ slot: UInt32, _ reason: CloseReason, _ text: StaticString) {
-    guard connections[slot].phase == .open else { return }
+    // First the run: it may find this very connection too slow and close it.
     closeRun()
+    guard connections[slot].phase == .open else { return }
     if let code = reason.closeCode {
       nameScratch.removeAll()
       CloseBody.append(code, text, to: &nameScratch)
@@ -23,7 +24,9 @@ extension Shard where Kernel: ~Copyable {
 
   /// Answers the peer's close frame with one of the same code. RFC 6455 section 5.5.1.
   mutating func acceptClose(_ slot: UInt32, _ code: UInt16?) {
+    // As in `close`: a close frame may be queued already.
     closeRun()
+    guard connections[slot].phase == .open else { return }
     nameScratch.removeAll()
     if let code { CloseBody.append(code, "", to: &nameScratch) }
     let frame = FrameEncoder.append(.close, nameScratch, to: &outbox)
@@ -78,24 +81,22 @@ extension Shard where Kernel: ~Copyable {
       inbounds.discard(connection.inbound)
     }
     if connection.flags.contains(.counted) { webSocketCount -= 1 }
+    if connection.flags.contains(.admitted) { shared.addresses.leave(connection.client) }
+    if connection.deflateContext != Pool<DeflateContext>.none { deflateContexts.discard(connection.deflateContext) }
     timers.cancel(slot)
     connections.remove(slot)
     switch reason {
-    case .closeTimeout, .networkError, .noPong, .slow, .handshakeTimeout: network.reset(connection.fd)
+    case .closeTimeout, .networkError, .noPong, .slow, .handshakeTimeout, .badProxyHeader: network.reset(connection.fd)
     default: network.close(connection.fd)
     }
     shared.leaveConnection()
   }
 
-  private mutating func logClose(_ slot: UInt32, _ reason: CloseReason) {
-    switch reason {
-    case .client, .disconnected, .goingAway, .httpDone, .httpRefused: return
-    default: break
-    }
-    let peer = connections[slot].peer
+  mutating func logClose(_ slot: UInt32, _ reason: CloseReason) {
+    let client = connections[slot].client
     log.log(
-      .info, "connection-closed", nowMilliseconds: Int(now),
-      [("reason", .text(reason.label.description)), ("peer", .text(peer.description))])
+      reason.rule.level, "connection-closed", reason: reason.label, nowMilliseconds: Int(now),
+      [("client", .text(client.description))])
   }
 
   // MARK: Stopping
@@ -113,7 +114,7 @@ extension Shard where Kernel: ~Copyable {
       guard connections.isLive(slot) else { continue }
       switch connections[slot].phase {
       case .open: close(slot, .goingAway, "server stopping")
-      case .head, .body: finish(slot, .goingAway)
+      case .proxy, .head, .body: finish(slot, .goingAway)
       case .closing, .lingering: break
       }
     }

@@ -70,6 +70,8 @@ extension Shard where Kernel: ~Copyable {
     var offset = 0
     while offset < buffer.count {
       switch connections[slot].phase {
+      case .proxy:
+        if !receiveProxyHeader(slot, &buffer, &offset, &inbound) { return }
       case .head:
         if !receiveHead(slot, &buffer, &offset, &inbound) { return }
       case .body:
@@ -92,24 +94,35 @@ extension Shard where Kernel: ~Copyable {
   ) {
     let role = connections[slot].role
     let frameLimits = frameLimits(role)
+    let allowsCompression = connections[slot].deflate != 0
     while true {
       let step = inbound.decoder.next(
-        in: &buffer, at: &offset, sender: .client, allowsCompression: false, limits: frameLimits)
+        in: &buffer, at: &offset, sender: .client, allowsCompression: allowsCompression, limits: frameLimits)
       switch step {
       case .needsMore(let from):
         inbound.tail.append(buffer.bytes.extracting(from..<buffer.count))
         offset = buffer.count
         return
-      case .message(let opcode, let range, _):
+      case .message(let opcode, let range, let isCompressed):
         counters.add(.messagesIn)
-        receive(slot, role, opcode, buffer.bytes.extracting(range))
-      case .part(let opcode, let range, let isLast, _):
+        if !isWithinRate(slot, range.count) { break }
+        if isCompressed {
+          receiveCompressed(slot, role, opcode, buffer.bytes.extracting(range))
+        } else {
+          receive(slot, role, opcode, buffer.bytes.extracting(range))
+        }
+      case .part(let opcode, let range, let isLast, let isCompressed):
         inbound.message.append(buffer.bytes.extracting(range))
         if isLast {
           counters.add(.messagesIn)
           var message = ByteBuffer()
           swap(&message, &inbound.message)
-          receive(slot, role, opcode, message.bytes)
+          if !isWithinRate(slot, message.count) { break }
+          if isCompressed {
+            receiveCompressed(slot, role, opcode, message.bytes)
+          } else {
+            receive(slot, role, opcode, message.bytes)
+          }
         }
       case .control(let opcode, let range):
         receiveControl(slot, opcode, buffer.bytes.extracting(range))
@@ -121,8 +134,7 @@ extension Shard where Kernel: ~Copyable {
   }
 
   /// Hands a whole message to the dialect. Step 4 of the data path.
-  @inline(__always)
-  private mutating func receive(_ slot: UInt32, _ role: Role, _ opcode: Opcode, _ message: Span<UInt8>) {
+  mutating func receive(_ slot: UInt32, _ role: Role, _ opcode: Opcode, _ message: Span<UInt8>) {
     switch role {
     case .channels: receiveChannels(slot, opcode, message)
     case .echo: reply(slot, opcode, message)
@@ -133,7 +145,7 @@ extension Shard where Kernel: ~Copyable {
   /// Ping, pong and close. RFC 6455 section 5.5.
   private mutating func receiveControl(_ slot: UInt32, _ opcode: Opcode, _ body: Span<UInt8>) {
     switch opcode {
-    case .ping: reply(slot, .pong, body)
+    case .ping: receivePing(slot, body)
     case .pong: connections[slot].flags.remove(.awaitsPong)
     default:
       do {
@@ -144,7 +156,63 @@ extension Shard where Kernel: ~Copyable {
     }
   }
 
-  private func frameLimits(_ role: Role) -> FrameLimits {
+  /// Answers a ping. While the socket is full one pong waits for all pings, and a peer that goes on pinging is closed (HOSTILE 20).
+  private mutating func receivePing(_ slot: UInt32, _ body: Span<UInt8>) {
+    if !connections[slot].outbound.isBlocked {
+      connections[slot].flags.remove(.pongWaits)
+      connections[slot].pingsBacklog = 0
+    } else if connections[slot].flags.contains(.pongWaits) {
+      connections[slot].pingsBacklog += 1
+      if Int(connections[slot].pingsBacklog) > limits.pingsBacklogMax { close(slot, .pingFlood, "ping flood") }
+      return
+    } else {
+      connections[slot].flags.insert(.pongWaits)
+    }
+    reply(slot, .pong, body)
+  }
+
+  /// Takes a message from the connection's allowance, where there is one; false, and the connection is closed, when it is used up.
+  @inline(__always)
+  private mutating func isWithinRate(_ slot: UInt32, _ bytes: Int) -> Bool {
+    limits.messagesPerSecondMax == 0 && limits.bytesPerSecondMax == 0 ? true : takeFromRate(slot, bytes)
+  }
+
+  @inline(never)
+  private mutating func takeFromRate(_ slot: UInt32, _ bytes: Int) -> Bool {
+    let generation = connections.token(of: slot).generation
+    while rates.count <= Int(slot) { rates.append(ConnectionRate()) }
+    if rates[Int(slot)].generation != generation { rates[Int(slot)] = ConnectionRate(generation: generation) }
+    let isWithin = rates[Int(slot)].take(bytes, limits, nowMilliseconds: UInt32(truncatingIfNeeded: now))
+    if !isWithin { close(slot, .rateLimited, "rate limit") }
+    return isWithin
+  }
+
+  /// Reads the PROXY protocol header with which a connection must begin here; false when more bytes are needed or it is gone.
+  private mutating func receiveProxyHeader(
+    _ slot: UInt32, _ buffer: inout ByteBuffer, _ offset: inout Int, _ inbound: inout Inbound
+  ) -> Bool {
+    let bytes = buffer.bytes.extracting(offset..<buffer.count)
+    switch ProxyHeader.parse(bytes) {
+    case .incomplete:
+      inbound.tail.append(bytes)
+      offset = buffer.count
+      return false
+    case .malformed:
+      logClose(slot, .badProxyHeader)
+      drop(slot, .badProxyHeader)
+      return false
+    case .complete(let length, let address):
+      offset += length
+      if let address {
+        connections[slot].client = PeerAddress(high: address.high, low: address.low, port: address.port)
+      }
+      connections[slot].phase = .head
+      countAddress(slot)
+      return true
+    }
+  }
+
+  func frameLimits(_ role: Role) -> FrameLimits {
     if role == .echo {
       return FrameLimits(messageBytesMax: Limits.echoMessageBytesMax, fragmentsMax: Limits.echoFragmentsMax)
     }
@@ -158,7 +226,7 @@ extension Shard where Kernel: ~Copyable {
       drop(slot, .disconnected)
     case .lingering:
       drop(slot, connections[slot].reason)
-    case .head, .body, .closing:
+    case .proxy, .head, .body, .closing:
       if connections[slot].outbound.isEmpty {
         drop(slot, connections[slot].phase == .closing ? connections[slot].reason : .disconnected)
       } else {

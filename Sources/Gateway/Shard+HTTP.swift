@@ -1,6 +1,7 @@
 // Requests: routing, the WebSocket handshake, and the few plain answers of the public listeners. The reactor's thread.
 import Auth
 import Buffers
+import Compression
 import Dialects
 import EventLoop
 import Wire
@@ -71,28 +72,40 @@ extension Shard where Kernel: ~Copyable {
 
   /// Decides who answers a request.
   private mutating func route(_ slot: UInt32, _ head: HTTPRequestHead, _ bytes: Span<UInt8>) {
-    if connections[slot].flags.contains(.refused) {
-      var response = HTTPResponse(.serviceUnavailable, contentType: "text/plain")
+    let listener = Int(connections[slot].listener)
+    if let forwarded = head.xForwardedFor, !shared.trustedProxies.isEmpty, !shared.listeners[listener].isAdmin {
+      identifyClient(slot, bytes.extracting(forwarded))
+    }
+    if connections[slot].flags.contains(.refused) || connections[slot].flags.contains(.limited) {
+      let isLimited = connections[slot].flags.contains(.limited)
+      var response = HTTPResponse(isLimited ? .tooManyRequests : .serviceUnavailable, contentType: "text/plain")
       response.retryAfterSeconds = Limits.retryAfterSeconds
       respond(slot, response, body: "Too many connections")
       return
     }
-    let listener = Int(connections[slot].listener)
     if shared.listeners[listener].isAdmin {
       answerAdmin(slot, head, bytes)
       return
     }
     let path = bytes.extracting(head.path)
-    guard let target = shared.listeners[listener].mounts.find(path: path) else {
+    guard let mount = shared.listeners[listener].mounts.findMount(path: path) else {
       answer(slot, head, .notFound, "Not Found")
       return
     }
-    switch target {
-    case .dialect(.channels): upgrade(slot, head, bytes, to: .channels)
-    case .dialect(.echo): upgrade(slot, head, bytes, to: .echo)
-    case .handlersAndChannels where head.secWebSocketProtocol == nil: upgrade(slot, head, bytes, to: .channels)
+    switch mount.target {
+    case .dialect(.channels): upgrade(slot, head, bytes, to: .channels, mount)
+    case .dialect(.echo): upgrade(slot, head, bytes, to: .echo, mount)
+    case .handlersAndChannels where head.secWebSocketProtocol == nil: upgrade(slot, head, bytes, to: .channels, mount)
     case .dialect, .handlersAndChannels: answer(slot, head, .notImplemented, "Not Implemented")
     }
+  }
+
+  /// The client behind a trusted proxy, who is counted by address now (HOSTILE 12).
+  private mutating func identifyClient(_ slot: UInt32, _ forwarded: Span<UInt8>) {
+    let peer = connections[slot].client
+    if connections[slot].flags.contains(.admitted) { return }
+    connections[slot].client = ForwardedFor.client(forwarded, peer: peer, trusted: shared.trustedProxies)
+    if shared.trustedProxies.contains(high: peer.high, low: peer.low) { countAddress(slot) }
   }
 
   /// Answers a plain request; the connection goes on if the client wants that.
@@ -104,7 +117,9 @@ extension Shard where Kernel: ~Copyable {
   }
 
   /// Checks an upgrade in the order method, form, origin, credential, and accepts it. Nothing but a valid one gets a 101.
-  private mutating func upgrade(_ slot: UInt32, _ head: HTTPRequestHead, _ bytes: Span<UInt8>, to role: Role) {
+  private mutating func upgrade(
+    _ slot: UInt32, _ head: HTTPRequestHead, _ bytes: Span<UInt8>, to role: Role, _ mount: MountMatch
+  ) {
     let key: Range<Int>
     switch WebSocketUpgrade.check(head, bytes) {
     case .accept(let range):
@@ -123,28 +138,25 @@ extension Shard where Kernel: ~Copyable {
     if let origin = head.origin {
       let host = bytes.extracting(head.host ?? 0..<0)
       if !shared.origins.allows(origin: bytes.extracting(origin), host: host) {
-        log.log(.info, "origin-refused", nowMilliseconds: Int(now))
-        refuse(slot, .forbidden)
+        refuse(slot, .forbidden, as: .forbiddenOrigin)
         return
       }
     }
-    if role == .channels {
-      guard let status = authenticateChannels(slot, head, bytes) else {
-        acceptUpgrade(slot, bytes.extracting(key), role)
-        welcomeChannels(slot)
-        return
-      }
+    if role == .channels, let status = authenticateChannels(slot, head, bytes) {
       refuse(slot, status)
-    } else {
-      acceptUpgrade(slot, bytes.extracting(key), role)
+      return
     }
+    let deflate = mount.compression ? negotiateDeflate(head, bytes) : nil
+    acceptUpgrade(slot, bytes.extracting(key), role, deflate)
+    if let deflate { enableDeflate(slot, deflate) }
+    if role == .channels { welcomeChannels(slot) }
   }
 
   /// Answers with a refusal and closes.
-  private mutating func refuse(_ slot: UInt32, _ status: HTTPStatus) {
+  private mutating func refuse(_ slot: UInt32, _ status: HTTPStatus, as refusal: Refusal? = nil) {
     var response = HTTPResponse(status, contentType: "text/plain")
     if status == .methodNotAllowed { response.allow = "GET" }
-    respond(slot, response, body: status.reason)
+    respond(slot, response, body: status.reason, as: refusal)
   }
 
   /// Verifies the token of the channels dialect (PROTOCOLS 2.1) and interns the user's id; the status when it is refused.
@@ -159,11 +171,21 @@ extension Shard where Kernel: ~Copyable {
   }
 
   /// Sends the 101 and makes the connection a WebSocket.
-  private mutating func acceptUpgrade(_ slot: UInt32, _ key: Span<UInt8>, _ role: Role) {
+  private mutating func acceptUpgrade(
+    _ slot: UInt32, _ key: Span<UInt8>, _ role: Role, _ deflate: DeflateParameters?
+  ) {
     nameScratch.removeAll()
     WebSocketAcceptKey.append(key: key, to: &nameScratch)
     scratch.removeAll()
-    Self.compose(nameScratch, &scratch) { key, out in WebSocketUpgrade.appendAcceptance(acceptKey: key, to: &out) }
+    Self.compose(nameScratch, &scratch) { key, out in
+      guard let deflate else {
+        WebSocketUpgrade.appendAcceptance(acceptKey: key, to: &out)
+        return
+      }
+      var answer = ByteBuffer(capacity: 128)
+      DeflateNegotiation.appendResponse(deflate, to: &answer)
+      WebSocketUpgrade.appendAcceptance(acceptKey: key, extensions: answer.bytes, to: &out)
+    }
     enqueueRaw(slot)
     connections[slot].phase = .open
     connections[slot].role = role
@@ -178,10 +200,21 @@ extension Shard where Kernel: ~Copyable {
   // MARK: Responses
 
   /// Queues a response; unless it keeps the connection alive, that is the last thing sent.
-  mutating func respond(_ slot: UInt32, _ response: HTTPResponse, body: StaticString) {
+  mutating func respond(
+    _ slot: UInt32, _ response: HTTPResponse, body: StaticString, as refusal: Refusal? = nil
+  ) {
+    if let refusal = refusal ?? Refusal(response.status) { countRefusal(slot, refusal) }
     scratch.removeAll()
     response.append(body: body, to: &scratch)
     sendResponse(slot, response)
+  }
+
+  /// Counts a refusal, and logs it if it is among the first of its kind in the second.
+  mutating func countRefusal(_ slot: UInt32, _ refusal: Refusal) {
+    counters.countRefusal(refusal)
+    let client = connections[slot].client
+    log.log(
+      .info, "refused", reason: refusal.label, nowMilliseconds: Int(now), [("client", .text(client.description))])
   }
 
   /// Queues a response with a body that was put together in `nameScratch`.

@@ -20,6 +20,11 @@ extension Shard where Kernel: ~Copyable {
   /// One turn of the loop.
   mutating func turn(_ buffer: inout ByteBuffer, _ gather: inout GatherList) {
     let eventCount = network.wait(timeoutMilliseconds: sleepTime())
+    work(eventCount, &buffer, &gather)
+  }
+
+  /// What a turn does once it is awake. Apart from `turn`, so that the simulation can let other reactors run while this one sleeps.
+  mutating func work(_ eventCount: Int, _ buffer: inout ByteBuffer, _ gather: inout GatherList) {
     network.disarm()
     let started = network.wokeNanoseconds
     now = started / 1_000_000
@@ -43,7 +48,7 @@ extension Shard where Kernel: ~Copyable {
   }
 
   /// Milliseconds to sleep: none while there is work left, else until the next timer. Arms the doorbell.
-  private mutating func sleepTime() -> Int {
+  mutating func sleepTime() -> Int {
     if !ready.isEmpty { return 0 }
     network.arm()
     // After arming: a post published before this look is seen here, one published later rings.

@@ -31,7 +31,7 @@ extension Shard where Kernel: ~Copyable {
 
   private mutating func timerFired(_ slot: UInt32) {
     switch connections[slot].phase {
-    case .head, .body:
+    case .proxy, .head, .body:
       if now < connections[slot].deadlineMilliseconds { break }
       requestTimedOut(slot)
       return
@@ -76,8 +76,8 @@ extension Shard where Kernel: ~Copyable {
 
   /// No whole request in time: 408 when one had begun, else just the end. HOSTILE 2 and 14.
   private mutating func requestTimedOut(_ slot: UInt32) {
-    log.log(.info, "handshake-timeout", nowMilliseconds: Int(now))
-    if connections[slot].inbound == Pool<Inbound>.none || connections[slot].phase == .body {
+    if connections[slot].inbound == Pool<Inbound>.none || connections[slot].phase != .head {
+      logClose(slot, .handshakeTimeout)
       drop(slot, .handshakeTimeout)
       return
     }

@@ -1,6 +1,7 @@
 // One reactor's share of the gateway: its connections, its subscribers, its outgoing bytes. Lives on its reactor's thread.
 import Auth
 import Buffers
+import Compression
 import Dialects
 import EventLoop
 import Topics
@@ -56,6 +57,18 @@ struct Shard<Kernel: Network & ~Copyable>: ~Copyable {
   var pushed: UInt64 = 0
   var overflowCount = 0
 
+  // Compression: one set of windows for all connections that keep no context.
+  var inflater = Inflater()
+  var deflaters: DeflaterSet
+  var deflateContexts = Pool<DeflateContext>()
+  /// Subscribers of a run that negotiated compression.
+  var compressing = GrowableArray<UInt32>(capacity: 16)
+  var inflated = ByteBuffer()
+  var deflated = ByteBuffer()
+  var compressedRun = ByteBuffer()
+  /// Token buckets by slot; empty where no rate is limited.
+  var rates = GrowableArray<ConnectionRate>()
+
   // Scratch, kept for its allocation.
   var scratch = ByteBuffer(capacity: 4096)
   var nameScratch = ByteBuffer(capacity: 256)
@@ -95,6 +108,7 @@ struct Shard<Kernel: Network & ~Copyable>: ~Copyable {
     topics = TopicTable(reactor: number, interest: shared.reactorCount > 1 ? shared.interest : nil)
     timers = TimerWheel(nowMilliseconds: now)
     log = RateLimitedLog(shared.logger)
+    deflaters = DeflaterSet(policy: shared.deflatePolicy ?? DeflatePolicy())
     producers = links.producers
     consumers = links.consumers
     overflow = FixedArray(count: shared.reactorCount) { _ in GrowableArray<Post>() }

@@ -1,6 +1,7 @@
 // What all reactors of a gateway share: settings that never change, and a few atomics. Any thread.
 import Auth
 import Buffers
+import Compression
 import EventLoop
 import Synchronization
 import Topics
@@ -12,6 +13,8 @@ struct ListenerState: Sendable {
   let isAdmin: Bool
   /// Whether all reactors wait on the same socket (a Unix-domain one).
   let isShared: Bool
+  /// Whether each connection begins with a PROXY protocol header.
+  let readsProxyHeader: Bool
 }
 
 /// The read-only settings and shared atomics of one gateway.
@@ -29,6 +32,14 @@ final class SharedState: Sendable {
   let channelsVerifier: JWTVerifier?
   let staticTokens: StaticTokens
   let origins: OriginPolicy
+  /// Peers whose `X-Forwarded-For` is believed.
+  let trustedProxies: AddressRanges
+  /// Connections and accept rates by client address.
+  let addresses: AddressTable
+  /// Nil where compression is off.
+  let deflatePolicy: DeflatePolicy?
+  /// Shortest message that is compressed.
+  let deflateThresholdBytes: Int
   /// Connections the gateway may hold; past it requests are answered 503.
   let connectionsMax: Int
 
@@ -55,6 +66,17 @@ final class SharedState: Sendable {
     channelsVerifier = configuration.channels.jwtSecret.flatMap { JWTKey(secret: $0.text) }
       .map { JWTVerifier(key: $0, policy: .channels) }
     staticTokens = try StaticTokens(configuration.channels.staticTokens.map { (token: $0.key, userId: $0.value) })
+    trustedProxies = try AddressRanges(configuration.trustedProxies)
+    addresses = AddressTable(
+      connectionsMax: limits.connectionsPerAddressMax, acceptsPerSecondMax: limits.acceptsPerAddressPerSecondMax,
+      exemptsLocal: configuration.exemptsLocalAddresses)
+    let compression = configuration.compression
+    deflatePolicy =
+      compression.enabled
+      ? DeflatePolicy(
+        allowsContextTakeover: compression.contextTakeover, windowBitsMax: UInt8(clamping: compression.windowBits),
+        level: UInt8(clamping: compression.level)) : nil
+    deflateThresholdBytes = compression.thresholdBytes
     origins = try OriginPolicy(
       allowed: configuration.corsOrigins, allowsLocalhost: configuration.development)
   }

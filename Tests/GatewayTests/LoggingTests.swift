@@ -172,6 +172,20 @@ struct LoggerTests {
     #expect(found == ["error refused", "error refused suppressed=3"])
   }
 
+  @Test("a flood of one reason does not hide another of the same event")
+  func reasons() throws {
+    let found = try lines { logger in
+      var limited = RateLimitedLog(logger, linesPerSecondMax: 1)
+      for _ in 0..<4 { limited.log(.info, "refused", reason: "http_400", nowMilliseconds: 0) }
+      limited.log(.info, "refused", reason: "http_403", nowMilliseconds: 1, [("n", 1)])
+      limited.reportSuppressed(nowMilliseconds: 1_001)
+    }
+    #expect(
+      found == [
+        "info refused reason=http_400", "info refused reason=http_403 n=1", "info refused reason=http_400 suppressed=3",
+      ])
+  }
+
   @Test("fields of a line that is not written are not made")
   func lazyFields() throws {
     var made = 0

@@ -30,6 +30,16 @@ enum Check {
     }
   }
 
+  /// A list of address ranges, as `trustedProxies` writes them.
+  static func addressRanges(_ entries: [String]) -> String? {
+    do {
+      _ = try AddressRanges(entries)
+      return nil
+    } catch {
+      return error.description
+    }
+  }
+
   /// A table of literal tokens. What it says never holds a token.
   static func tokens(_ table: [String: String]) -> String? {
     do {

@@ -26,6 +26,12 @@ public struct Configuration: Sendable {
   public var slowConsumerPolicy = SlowConsumerPolicy.close
   /// Origins that browsers may come from, besides the request's own host (PROTOCOLS G14). Default none.
   public var corsOrigins: [String] = []
+  /// Peers whose `X-Forwarded-For` is believed (HOSTILE 12), as `AddressRanges` reads them. Default none.
+  public var trustedProxies: [String] = []
+  /// Whether loopback and Unix-domain peers are left out of the limits by address. Default on: they mostly are a proxy.
+  public var exemptsLocalAddresses = true
+  /// permessage-deflate (PROTOCOLS G5). A mount can switch it off for itself.
+  public var compression = CompressionConfiguration()
   /// Maxima and deadlines.
   public var limits = Limits()
   /// The `handlers` dialect.
@@ -51,11 +57,14 @@ public struct ListenerConfiguration: Sendable, Equatable {
   public var address: ListenerAddress
   /// What is served, in the order written. `MountTable.build` refuses rules that overlap.
   public var mounts: [MountConfiguration]
+  /// Whether each connection begins with a PROXY protocol header, without which it is reset. Default off.
+  public var proxyProtocol: Bool
 
   /// A listener with these mounts, not checked yet.
-  public init(address: ListenerAddress, mounts: [MountConfiguration]) {
+  public init(address: ListenerAddress, mounts: [MountConfiguration], proxyProtocol: Bool = false) {
     self.address = address
     self.mounts = mounts
+    self.proxyProtocol = proxyProtocol
   }
 }
 
@@ -94,6 +103,24 @@ public enum SlowConsumerPolicy: String, Sendable, CaseIterable {
   case close
   /// Drop the newest message for it and count it.
   case drop
+}
+
+/// How messages are compressed for clients that offer it (RFC 7692, PROTOCOLS G5).
+public struct CompressionConfiguration: Sendable, Equatable {
+  /// Whether the extension is negotiated at all. Default on.
+  public var enabled = true
+  /// Whether a connection keeps its window from message to message. Default off: a window for each connection costs memory, and
+  /// without one a broadcast is compressed once for all.
+  public var contextTakeover = false
+  /// Shortest message in bytes that is compressed; shorter ones are sent plain. Default 256: below, little is saved.
+  public var thresholdBytes = 256
+  /// Effort, 1...9 as zlib counts. Default 1: on half a kilobyte of JSON, 9 takes a sixth longer to save 1.5 % more.
+  public var level = 1
+  /// Base-two logarithm of the largest window, 9...15. Default 15, the largest there is.
+  public var windowBits = 15
+
+  /// The defaults.
+  public init() {}
 }
 
 /// A signing secret. Its description never shows it, so that it cannot reach a log by accident.

@@ -7,6 +7,7 @@ struct Draft: Sendable {
   var port: Int?
   var unixPath: String?
   var unixMode = 0o660
+  var proxyProtocol = false
   var listeners: [ListenerConfiguration]?
   var adminEnabled = true
   var adminHost: String?
@@ -29,6 +30,7 @@ struct Draft: Sendable {
     }
     result.listeners = listenersFromProfile(&mistakes)
     checkAddresses(result, &mistakes)
+    checkBursts(result.limits, &mistakes)
     if result.development { addEcho(&result.listeners) }
     for (index, listener) in result.listeners.enumerated() {
       do {
@@ -52,22 +54,35 @@ struct Draft: Sendable {
       if unixPath != nil { mistakes.append(ConfigurationMistake("unixPath", fixed)) }
       if host != nil && listeners != nil { mistakes.append(ConfigurationMistake("host", fixed)) }
     }
+    if proxyProtocol && listeners != nil {
+      mistakes.append(ConfigurationMistake("proxyProtocol", "belongs into each of the listeners that have it"))
+    }
     if let listeners { return listeners }
     switch configuration.profile {
     case .seedPorts:
-      return Profile.seedPorts(host: host ?? defaultHost)
+      return Profile.seedPorts(host: host ?? defaultHost).map { listener in
+        ListenerConfiguration(address: listener.address, mounts: listener.mounts, proxyProtocol: proxyProtocol)
+      }
     case .onePort:
       let mounts = Profile.onePort(root: configuration.rootOwner, ws: configuration.wsOwner)
       var result: [ListenerConfiguration] = []
       if let unixPath {
         let address = ListenerAddress.unix(path: unixPath, mode: UInt32(unixMode))
-        result.append(ListenerConfiguration(address: address, mounts: mounts))
+        result.append(ListenerConfiguration(address: address, mounts: mounts, proxyProtocol: proxyProtocol))
       }
       if unixPath == nil || port != nil || host != nil {
         let address = ListenerAddress.tcp(host: host ?? defaultHost, port: UInt16(exactly: port ?? 8_080) ?? 8_080)
-        result.append(ListenerConfiguration(address: address, mounts: mounts))
+        result.append(ListenerConfiguration(address: address, mounts: mounts, proxyProtocol: proxyProtocol))
       }
       return result
+    }
+  }
+
+  /// A burst that the longest message does not fit in would refuse that message for ever.
+  private func checkBursts(_ limits: Limits, _ mistakes: inout [ConfigurationMistake]) {
+    if limits.bytesPerSecondMax > 0 && limits.bytesBurstMax < limits.messageBytesMax {
+      let least = "limits.messageBytesMax, which is \(limits.messageBytesMax)"
+      mistakes.append(ConfigurationMistake("limits.bytesBurstMax", "expected at least \(least)"))
     }
   }
 

@@ -33,6 +33,9 @@ extension Limits {
   /// Bytes of outgoing chunks that slow subscribers may keep alive on one reactor; past it those that need the oldest are closed.
   public static var waitingBytesMax: Int { 268_435_456 }
 
+  /// Bytes that a reactor keeps for decompressed messages; a larger one gives its memory back.
+  public static var inflatedKeptBytesMax: Int { 4_194_304 }
+
   // MARK: Refusing
 
   /// Connections over the limit that are being told so at the same time; more are reset without a word.

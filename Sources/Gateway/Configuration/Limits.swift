@@ -25,6 +25,21 @@ public struct Limits: Sendable, Equatable {
   /// Milliseconds that a stopping gateway waits for its connections to flush and go.
   public var drainTimeoutMilliseconds = 10_000
 
+  /// Connections of one client address (an IPv6 /64 is one) at a time, past which 429 is answered (HOSTILE 13); 0 for no limit.
+  public var connectionsPerAddressMax = 0
+  /// Connections that one client address may open in a second, and save up for a second; 0 for no limit (HOSTILE 13).
+  public var acceptsPerAddressPerSecondMax = 0
+  /// Messages that one connection may send in a second over time; 0 for no limit.
+  public var messagesPerSecondMax = 0
+  /// Messages that one connection may send at once, if `messagesPerSecondMax` is set.
+  public var messagesBurstMax = 200
+  /// Bytes of messages that one connection may send in a second over time; 0 for no limit.
+  public var bytesPerSecondMax = 0
+  /// Bytes of messages that one connection may send at once, if `bytesPerSecondMax` is set. At least `messageBytesMax`.
+  public var bytesBurstMax = 4 * 1_048_576
+  /// Pings that a client may send while a pong waits for it to read; more close with 1008 (HOSTILE 20).
+  public var pingsBacklogMax = 64
+
   /// The defaults.
   public init() {}
 
@@ -36,6 +51,12 @@ public struct Limits: Sendable, Equatable {
   public static let heartbeatRange = 1_000...3_600_000
   /// Milliseconds between telemetry broadcasts; 0 switches them off.
   public static let telemetryRange = 0...3_600_000
+  /// Sizes from which messages may be compressed: under 16 bytes deflate only adds, and over a mebibyte few messages are.
+  public static let compressionThresholdRange = 16...1_048_576
+  /// Efforts that zlib knows; its 0 stores.
+  public static let compressionLevelRange = 1...9
+  /// Window sizes that zlib can compress with: RFC 7692 has 8 too, which zlib does not.
+  public static let compressionWindowBitsRange = 9...15
   /// Shortest secret in bytes that is accepted outside development: the size of the HMAC-SHA-256 key it becomes.
   public static let secretBytesMin = 32
   /// Longest message in bytes on the development echo: what the Autobahn suite sends.
@@ -108,5 +129,26 @@ extension Limits {
     LimitRule(
       name: "drainTimeoutMilliseconds", field: \.drainTimeoutMilliseconds, range: 0...3_600_000,
       reason: "How long a stopping gateway waits for connections to flush. Service managers kill after 30 to 90 s."),
+    LimitRule(
+      name: "connectionsPerAddressMax", field: \.connectionsPerAddressMax, range: 0...16_777_216,
+      reason: "Connections of one client address (status 429), 0 for no limit. Off: an office can share one address."),
+    LimitRule(
+      name: "acceptsPerAddressPerSecondMax", field: \.acceptsPerAddressPerSecondMax, range: 0...1_000_000,
+      reason: "Connections that one address may open in a second (status 429), 0 for no limit. Off likewise."),
+    LimitRule(
+      name: "messagesPerSecondMax", field: \.messagesPerSecondMax, range: 0...1_000_000,
+      reason: "Messages of one connection in a second over time, 0 for no limit. The protocols promise none."),
+    LimitRule(
+      name: "messagesBurstMax", field: \.messagesBurstMax, range: 1...1_000_000,
+      reason: "Messages at once where messagesPerSecondMax is set. A page that opens subscribes to tens of channels."),
+    LimitRule(
+      name: "bytesPerSecondMax", field: \.bytesPerSecondMax, range: 0...1_073_741_824,
+      reason: "Bytes of messages of one connection in a second over time, 0 for no limit. The protocols promise none."),
+    LimitRule(
+      name: "bytesBurstMax", field: \.bytesBurstMax, range: 1_024...1_073_741_824,
+      reason: "Bytes at once where bytesPerSecondMax is set, at least messageBytesMax. Four of the longest messages."),
+    LimitRule(
+      name: "pingsBacklogMax", field: \.pingsBacklogMax, range: 1...65_536,
+      reason: "Pings while a pong waits for the client to read (close 1008). A client has one on its way, not tens."),
   ]
 }

@@ -4,6 +4,8 @@
 struct ListenerReader {
   private(set) var refusals: [Setting.Refusal] = []
 
+  private static let listenerKeys = ["host", "port", "unix", "mode", "proxyProtocol", "mounts"]
+
   /// The listeners that could be read.
   mutating func read(_ value: ConfigurationValue) -> [ListenerConfiguration] {
     guard case .list(let items) = value, (1...Limits.listenersMax).contains(items.count) else {
@@ -13,10 +15,13 @@ struct ListenerReader {
     var listeners: [ListenerConfiguration] = []
     for (index, item) in items.enumerated() {
       let place = "[\(index)]"
-      guard let members = object(item, place, keys: ["host", "port", "unix", "mode", "mounts"]) else { continue }
+      guard let members = object(item, place, keys: Self.listenerKeys) else { continue }
       let address = address(members, place)
       let mounts = mounts(members["mounts"], place + ".mounts")
-      if let address { listeners.append(ListenerConfiguration(address: address, mounts: mounts)) }
+      let proxyProtocol = flag(members["proxyProtocol"], place + ".proxyProtocol", otherwise: false)
+      if let address {
+        listeners.append(ListenerConfiguration(address: address, mounts: mounts, proxyProtocol: proxyProtocol))
+      }
     }
     return listeners
   }
@@ -69,7 +74,7 @@ struct ListenerReader {
     var mounts: [MountConfiguration] = []
     for (index, item) in items.enumerated() {
       let place = "\(place)[\(index)]"
-      guard let members = object(item, place, keys: ["path", "dialect"]) else { continue }
+      guard let members = object(item, place, keys: ["path", "dialect", "compression"]) else { continue }
       var rule: PathRule?
       if case .text(let text)? = members["path"] { rule = PathRule(text) }
       if rule == nil {
@@ -82,9 +87,17 @@ struct ListenerReader {
         let names = (Dialect.allCases.map(\.name) + [MountTarget.handlersAndChannels.name]).joined(separator: ", ")
         refuse("\(place).dialect", "expected one of \(names), got \(members["dialect"]?.excerpt ?? "nothing")")
       }
-      if let rule, let target { mounts.append(MountConfiguration(rule, target)) }
+      let compression = flag(members["compression"], place + ".compression", otherwise: true)
+      if let rule, let target { mounts.append(MountConfiguration(rule, target, compression: compression)) }
     }
     return mounts
+  }
+
+  private mutating func flag(_ value: ConfigurationValue?, _ place: String, otherwise: Bool) -> Bool {
+    guard let value else { return otherwise }
+    if case .boolean(let flag) = value { return flag }
+    refuse(place, "expected true or false, got \(value.excerpt)")
+    return otherwise
   }
 
   private mutating func object(

@@ -53,12 +53,23 @@ public struct MountConfiguration: Sendable, Equatable {
   public var rule: PathRule
   /// Who answers.
   public var target: MountTarget
+  /// Whether messages may be compressed here, where the gateway's `compression` is on. Default on.
+  public var compression: Bool
 
   /// A mount of `target` on the paths of `rule`.
-  public init(_ rule: PathRule, _ target: MountTarget) {
+  public init(_ rule: PathRule, _ target: MountTarget, compression: Bool = true) {
     self.rule = rule
     self.target = target
+    self.compression = compression
   }
+}
+
+/// What a mount table finds for a path.
+public struct MountMatch: Sendable, Equatable {
+  /// Who answers.
+  public let target: MountTarget
+  /// Whether messages may be compressed there; the gateway's own setting counts too.
+  public let compression: Bool
 }
 
 /// Why the mounts of a listener cannot be served together.
@@ -95,6 +106,7 @@ public struct MountTable: Sendable {
     let start: Int
     let end: Int
     let target: MountTarget
+    let compression: Bool
   }
   /// One entry for each of `mounts`; plain values, so that a look-up retains nothing.
   private let entries: [Entry]
@@ -117,7 +129,9 @@ public struct MountTable: Sendable {
       case .any:
         match = .any
       }
-      entries.append(Entry(match: match, start: start, end: texts.count, target: mount.target))
+      entries.append(
+        Entry(
+          match: match, start: start, end: texts.count, target: mount.target, compression: mount.compression))
     }
     self.mounts = mounts
     self.entries = entries
@@ -127,7 +141,7 @@ public struct MountTable: Sendable {
   /// Checks the mounts of one listener and builds their table.
   ///
   /// Two mounts that could match the same request are refused, save handlers and channels together on `*` or `/`, which become
-  /// one pair (PROTOCOLS 6.3).
+  /// one pair (PROTOCOLS 6.3), compressed where both are.
   public static func build(_ mounts: [MountConfiguration]) throws(MountError) -> MountTable {
     if mounts.count > Limits.mountsPerListenerMax { throw .tooMany(mounts.count) }
     var merged: [MountConfiguration] = []
@@ -138,6 +152,7 @@ public struct MountTable: Sendable {
           merged[index].target.isHalfOfPair(with: mount.target)
         else { throw .ambiguous(merged[index], mount) }
         merged[index].target = .handlersAndChannels
+        merged[index].compression = merged[index].compression && mount.compression
       } else {
         merged.append(mount)
       }
@@ -146,20 +161,23 @@ public struct MountTable: Sendable {
   }
 
   /// Who answers `path` (the request target up to its query, undecoded), or nil for nobody. Allocates nothing. Any thread.
-  public func find(path: Span<UInt8>) -> MountTarget? {
+  public func find(path: Span<UInt8>) -> MountTarget? { findMount(path: path)?.target }
+
+  /// As `find`, with what the mount says about compression. Allocates nothing. Any thread.
+  public func findMount(path: Span<UInt8>) -> MountMatch? {
     let texts = texts.span
     let entries = entries.span
     for index in 0..<entries.count {
       let entry = entries[index]
       let length = entry.end - entry.start
       switch entry.match {
-      case .any: return entry.target
+      case .any: return MountMatch(target: entry.target, compression: entry.compression)
       case .exact: if path.count != length { continue }
       case .prefix: if path.count < length { continue }
       }
       var offset = 0
       while offset < length && path[offset] == texts[entry.start + offset] { offset += 1 }
-      if offset == length { return entry.target }
+      if offset == length { return MountMatch(target: entry.target, compression: entry.compression) }
     }
     return nil
   }

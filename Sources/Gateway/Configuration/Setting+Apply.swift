@@ -47,8 +47,8 @@ extension Setting {
         throw expected("a text of at most \(Limits.logValueBytesMax) bytes", value)
       }
       draft[keyPath: field] = text
-    case .origins(let field):
-      draft[keyPath: field] = try origins(value)
+    case .texts(let kind, let check, let field):
+      draft[keyPath: field] = try texts(value, kind, check)
     case .tokens(let field):
       draft[keyPath: field] = try tokens(value)
     case .fileMode(let field):
@@ -71,7 +71,7 @@ extension Setting {
       return Int(text).map { .integer($0) } ?? .text(text)
     case .boolean:
       return text == "true" ? .boolean(true) : text == "false" ? .boolean(false) : .text(text)
-    case .origins:
+    case .texts:
       let entries = text.split(separator: ",").map { $0.trimmed }
       return .list(entries.filter { !$0.isEmpty }.map { .text($0) })
     case .tokens, .listeners:
@@ -97,16 +97,19 @@ extension Setting {
     Refusal(text: form.isSecret ? "expected \(what)" : "expected \(what), got \(value.excerpt)")
   }
 
-  private func origins(_ value: ConfigurationValue) throws(Refusal) -> [String] {
-    guard case .list(let items) = value else { throw expected("a list of origins", value) }
+  private func texts(
+    _ value: ConfigurationValue, _ kind: String, _ check: ([String]) -> String?
+  ) throws(Refusal) -> [String] {
+    guard case .list(let items) = value else { throw expected("a list of \(kind)", value) }
     var entries: [String] = []
     for (index, item) in items.enumerated() {
       guard case .text(let text) = item else {
         throw Refusal(place: "[\(index)]", text: "expected a text, got \(item.excerpt)")
       }
-      if let problem = Check.origins([text]) { throw Refusal(place: "[\(index)]", text: problem) }
+      if let problem = check([text]) { throw Refusal(place: "[\(index)]", text: problem) }
       entries.append(text)
     }
+    if let problem = check(entries) { throw Refusal(text: problem) }
     return entries
   }
 

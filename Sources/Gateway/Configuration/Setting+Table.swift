@@ -2,7 +2,7 @@
 
 extension Setting {
   /// Every setting, in the order of `default-config` and the help.
-  public static let all: [Setting] = general + listening + behaviour + dialects + limits
+  public static let all: [Setting] = general + listening + proxies + behaviour + compression + dialects + limits
 
   /// The setting of a key, or nil.
   static func named(_ key: String) -> Setting? { all.first { $0.key == key } }
@@ -40,7 +40,8 @@ extension Setting {
       "listeners", .listeners,
       "[{ host: \"0.0.0.0\", port: 8080, mounts: [{ path: \"/chat/*\", dialect: \"channels\" }] }]",
       exampleIsDefault: false,
-      "Listeners with mounts of your own, instead of a profile. An address is host and port, or unix and mode."),
+      "Listeners with mounts of your own, instead of a profile. An address is host and port, or unix and mode; "
+        + "a listener may say proxyProtocol: true, a mount compression: false."),
     Setting(
       "admin.enabled", .boolean(\.adminEnabled), "true", flag: .constant("--no-admin", "false"),
       "Whether /livez, /readyz and /metrics are served, on a listener of their own."),
@@ -50,6 +51,37 @@ extension Setting {
     Setting(
       "admin.port", .integer(0...65_535, \.adminPort), "9090", flag: .value("--admin-port", "PORT"),
       "Port of the admin listener; 0 lets the system choose one."),
+  ]
+
+  private static let proxies: [Setting] = [
+    Setting(
+      "proxyProtocol", .boolean(\.proxyProtocol), "false", flag: .constant("--proxy-protocol", "true"),
+      "Every connection begins with a PROXY protocol header. For listeners that proxies alone can reach."),
+    Setting(
+      "trustedProxies", .texts("addresses and ranges", Check.addressRanges, \.configuration.trustedProxies), "[]",
+      "Peers whose X-Forwarded-For is believed: \"10.0.0.0/8\", \"::1\", \"unix\" for Unix-domain peers."),
+    Setting(
+      "exemptsLocalAddresses", .boolean(\.configuration.exemptsLocalAddresses), "true",
+      "Leave loopback and Unix-domain peers out of the limits by address; they mostly are a proxy."),
+  ]
+
+  private static let compression: [Setting] = [
+    Setting(
+      "compression.enabled", .boolean(\.configuration.compression.enabled), "true",
+      "Compress messages for clients that offer permessage-deflate. A mount can say compression: false."),
+    Setting(
+      "compression.contextTakeover", .boolean(\.configuration.compression.contextTakeover), "false",
+      "Keep a window for each connection: smaller messages for much memory, and no broadcast compressed once for all."),
+    Setting(
+      "compression.thresholdBytes",
+      .integer(Limits.compressionThresholdRange, \.configuration.compression.thresholdBytes), "256",
+      "Messages shorter than this are sent plain."),
+    Setting(
+      "compression.level", .integer(Limits.compressionLevelRange, \.configuration.compression.level), "1",
+      "Effort, as zlib counts. On short JSON more of it saves next to nothing."),
+    Setting(
+      "compression.windowBits", .integer(Limits.compressionWindowBitsRange, \.configuration.compression.windowBits),
+      "15", "Base-two logarithm of the largest window. A smaller one takes less memory."),
   ]
 
   private static let behaviour: [Setting] = [
@@ -72,7 +104,7 @@ extension Setting {
         $0.configuration.slowConsumerPolicy = SlowConsumerPolicy(rawValue: $1)!
       }, "\"close\"", "A subscriber that reads too slowly: close it with 3008, or drop its newest messages."),
     Setting(
-      "corsOrigins", .origins(\.configuration.corsOrigins), "[]", environment: "CORS_ORIGIN",
+      "corsOrigins", .texts("origins", Check.origins, \.configuration.corsOrigins), "[]", environment: "CORS_ORIGIN",
       "Origins browsers may come from besides the own host: \"https://app.example.com\", \"*.example.com\", \"*\"."),
     Setting(
       "logFormat",

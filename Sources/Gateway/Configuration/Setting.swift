@@ -49,7 +49,8 @@ public struct Setting: Sendable {
     /// A text for which the check says nothing, else what was expected.
     case text(@Sendable (String) -> String?, Field<String?>)
     case greeting(Field<String>)
-    case origins(Field<[String]>)
+    /// A list of texts of a kind that its mistakes name, each checked by itself and then all together.
+    case texts(String, @Sendable ([String]) -> String?, Field<[String]>)
     case tokens(Field<[String: String]>)
     case fileMode(Field<Int>)
     case secret(Field<Secret?>)

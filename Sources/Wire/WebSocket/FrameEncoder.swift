@@ -6,12 +6,15 @@ public enum FrameEncoder {
   /// The longest header of an unmasked frame.
   public static var headerCountMax: Int { 10 }
 
-  /// Appends an unmasked, unfragmented frame to a reactor's outgoing log and returns where it lies.
-  public static func append(_ opcode: Opcode, _ payload: Span<UInt8>, to outbox: inout Outbox) -> Segment {
+  /// Appends an unmasked, unfragmented frame to a reactor's outgoing log and returns where it lies. `isCompressed` sets RSV1,
+  /// by which permessage-deflate marks a compressed payload.
+  public static func append(
+    _ opcode: Opcode, _ payload: Span<UInt8>, isCompressed: Bool = false, to outbox: inout Outbox
+  ) -> Segment {
     let count = payload.count
     outbox.reserve(count + headerCountMax)
     let start = outbox.position
-    outbox.append(byte: 0x80 | opcode.rawValue)
+    outbox.append(byte: 0x80 | (isCompressed ? 0x40 : 0) | opcode.rawValue)
     if count < 126 {
       outbox.append(byte: UInt8(truncatingIfNeeded: count))
     } else if count < 65_536 {
@@ -35,13 +38,21 @@ public enum FrameEncoder {
     append(opcode, payload.bytes, to: &outbox)
   }
 
+  /// Appends a frame whose payload is a buffer of compressed bytes.
+  public static func append(
+    _ opcode: Opcode, compressed payload: borrowing ByteBuffer, to outbox: inout Outbox
+  ) -> Segment {
+    append(opcode, payload.bytes, isCompressed: true, to: &outbox)
+  }
+
   /// Appends a frame to a buffer, masked when `mask` is given (as a client must; the key's low byte goes first on the wire).
   public static func append(
-    _ opcode: Opcode, isFinal: Bool = true, mask: UInt32?, _ payload: Span<UInt8>, to buffer: inout ByteBuffer
+    _ opcode: Opcode, isFinal: Bool = true, isCompressed: Bool = false, mask: UInt32?, _ payload: Span<UInt8>,
+    to buffer: inout ByteBuffer
   ) {
     let count = payload.count
     let maskBit: UInt8 = mask == nil ? 0 : 0x80
-    buffer.append((isFinal ? 0x80 : 0) | opcode.rawValue)
+    buffer.append((isFinal ? 0x80 : 0) | (isCompressed ? 0x40 : 0) | opcode.rawValue)
     if count < 126 {
       buffer.append(maskBit | UInt8(truncatingIfNeeded: count))
     } else if count < 65_536 {

@@ -1,0 +1,186 @@
+// permessage-deflate on live connections: negotiation, received messages, and broadcasts compressed once. The reactor's thread.
+import Buffers
+import Compression
+import EventLoop
+import Topics
+import Wire
+
+/// The windows of one connection that negotiated context takeover. Others share the reactor's.
+struct DeflateContext: ~Copyable {
+  var deflater: Deflater
+  var inflater: Inflater
+}
+
+extension Shard where Kernel: ~Copyable {
+  /// Chooses among the extension offers of a handshake and writes the answer into `extensionScratch`; nil when none is acceptable or
+  /// compression is off.
+  mutating func negotiateDeflate(_ head: HTTPRequestHead, _ bytes: Span<UInt8>) -> DeflateParameters? {
+    guard let policy = shared.deflatePolicy, head.secWebSocketExtensions != nil else { return nil }
+    var lines = HTTPHeaderIterator(head)
+    while let line = lines.next(named: "sec-websocket-extensions", in: bytes) {
+      if let parameters = DeflateNegotiation.choose(bytes.extracting(line), policy) { return parameters }
+    }
+    return nil
+  }
+
+  /// Remembers what was negotiated. Only context takeover needs memory of its own.
+  mutating func enableDeflate(_ slot: UInt32, _ parameters: DeflateParameters) {
+    connections[slot].deflate = UInt8(truncatingIfNeeded: parameters.index + 1)
+    if parameters.serverNoContextTakeover && parameters.clientNoContextTakeover { return }
+    let policy = shared.deflatePolicy ?? DeflatePolicy()
+    let context = DeflateContext(
+      deflater: Deflater(
+        windowBits: parameters.serverMaxWindowBits, level: policy.level, memoryLevel: policy.memoryLevel,
+        contextTakeover: !parameters.serverNoContextTakeover),
+      inflater: Inflater(
+        windowBits: parameters.clientMaxWindowBits, contextTakeover: !parameters.clientNoContextTakeover))
+    connections[slot].deflateContext = deflateContexts.insert(context)
+  }
+
+  // MARK: Receiving
+
+  /// Decompresses a whole message and hands it on; the connection is closed when that fails. HOSTILE 22.
+  mutating func receiveCompressed(_ slot: UInt32, _ role: Role, _ opcode: Opcode, _ compressed: Span<UInt8>) {
+    var message = ByteBuffer()
+    swap(&message, &inflated)
+    message.removeAll()
+    let limit = frameLimits(role).messageBytesMax
+    let outcome: InflateOutcome
+    let own = connections[slot].deflateContext
+    if own != Pool<DeflateContext>.none, var context = deflateContexts.take(own) {
+      outcome = context.inflater.inflate(compressed, isLast: true, into: &message, limit: limit)
+      deflateContexts.putBack(context, at: own)
+    } else {
+      outcome = inflater.inflate(compressed, isLast: true, into: &message, limit: limit)
+    }
+    switch outcome {
+    case .ok:
+      if opcode == .text && !UTF8Validator.isValid(message.bytes) {
+        close(slot, .invalidText, "invalid UTF-8")
+      } else {
+        receive(slot, role, opcode, message.bytes)
+      }
+    case .tooBig:
+      close(slot, .messageTooBig, "message too big")
+    case .corrupt:
+      close(slot, .corruptDeflate, "corrupt compressed data")
+    }
+    // One large message is no reason to keep so much for the next.
+    if message.capacity <= Limits.inflatedKeptBytesMax { swap(&message, &inflated) }
+  }
+
+  // MARK: Answers
+
+  /// Encodes a frame for one connection, compressed if that was negotiated and pays.
+  mutating func encodeReply(_ slot: UInt32, _ opcode: Opcode, _ payload: Span<UInt8>) -> Segment {
+    let deflate = connections[slot].deflate
+    if deflate == 0 || opcode.isControl || payload.count < shared.deflateThresholdBytes {
+      return FrameEncoder.append(opcode, payload, to: &outbox)
+    }
+    deflated.removeAll()
+    let own = connections[slot].deflateContext
+    if own != Pool<DeflateContext>.none, var context = deflateContexts.take(own) {
+      // With its context kept, what was compressed must be sent, smaller or not: the client's window has to follow.
+      context.deflater.deflate(payload, into: &deflated)
+      deflateContexts.putBack(context, at: own)
+      return FrameEncoder.append(opcode, compressed: deflated, to: &outbox)
+    }
+    deflaters.deflate(payload, for: Self.parameters(deflate), into: &deflated)
+    if deflated.count >= payload.count { return FrameEncoder.append(opcode, payload, to: &outbox) }
+    return FrameEncoder.append(opcode, compressed: deflated, to: &outbox)
+  }
+
+  /// The shared parameters of a connection's `deflate` number.
+  static func parameters(_ deflate: UInt8) -> DeflateParameters {
+    DeflateParameters(
+      serverNoContextTakeover: true, clientNoContextTakeover: true,
+      serverMaxWindowBits: CompressionLimits.windowBitsMin + deflate - 1)
+  }
+
+  // MARK: Broadcasts
+
+  /// Queues a run for those of its subscribers that negotiated compression: compressed once for each set of parameters, and for each
+  /// connection with a context of its own. Returns how many got it.
+  @inline(never)
+  mutating func queueCompressed(_ segment: Segment) -> Int {
+    var ready = [8 of Segment](repeating: Segment(chunk: 0, start: 0, end: 0))
+    var delivered = 0
+    for index in 0..<compressing.count {
+      let slot = compressing[index]
+      let number = Int(connections[slot].deflate)
+      let own = connections[slot].deflateContext
+      var variant = ready[number]
+      if own != Pool<DeflateContext>.none {
+        variant = compressRun(segment, number, own: own)
+      } else if variant.count == 0 {
+        variant = compressRun(segment, number, own: own)
+        ready[number] = variant
+      }
+      let isBlocked = connections[slot].outbound.isBlocked
+      if isBlocked && connections[slot].outbound.byteCount + variant.count > limits.outboundBytesMax {
+        slow.append(slot)
+        continue
+      }
+      outbox.enqueue(variant, on: &connections[slot].outbound)
+      delivered += 1
+      markDirty(slot)
+    }
+    compressing.removeAll()
+    return delivered
+  }
+
+  /// The frames of a run once more, the larger ones compressed, as one new segment of the outbox.
+  private mutating func compressRun(_ segment: Segment, _ number: Int, own: UInt32) -> Segment {
+    compressedRun.removeAll()
+    if own != Pool<DeflateContext>.none, var context = deflateContexts.take(own) {
+      Self.compress(segment, in: outbox, thresholdBytes: shared.deflateThresholdBytes, &deflated, &compressedRun) {
+        payload, out in
+        context.deflater.deflate(payload, into: &out)
+        return true
+      }
+      deflateContexts.putBack(context, at: own)
+    } else {
+      Self.compress(
+        segment, in: outbox, thresholdBytes: shared.deflateThresholdBytes, with: &deflaters,
+        Self.parameters(UInt8(truncatingIfNeeded: number)), &deflated, &compressedRun)
+    }
+    return outbox.append(compressedRun)
+  }
+
+  private static func compress(
+    _ segment: Segment, in outbox: borrowing Outbox, thresholdBytes: Int, with deflaters: inout DeflaterSet,
+    _ parameters: DeflateParameters, _ scratch: inout ByteBuffer, _ out: inout ByteBuffer
+  ) {
+    compress(segment, in: outbox, thresholdBytes: thresholdBytes, &scratch, &out) { payload, target in
+      deflaters.deflate(payload, for: parameters, into: &target)
+      return false
+    }
+  }
+
+  /// Walks the frames of a segment and appends them to `out`, payloads of `thresholdBytes` and more compressed by `deflate`. That says
+  /// whether the result must be used even when it is no smaller.
+  private static func compress(
+    _ segment: Segment, in outbox: borrowing Outbox, thresholdBytes: Int, _ scratch: inout ByteBuffer,
+    _ out: inout ByteBuffer, _ deflate: (Span<UInt8>, inout ByteBuffer) -> Bool
+  ) {
+    let bytes = outbox.bytes(segment)
+    var offset = 0
+    while offset < bytes.count {
+      // The frames are this gateway's own, so the decoder never refuses one.
+      let decoded = try? FrameHeader.decode(bytes, at: offset, sender: .server, allowsCompression: false)
+      guard let header = decoded.flatMap({ $0 }) else { return }
+      let payload = (offset + header.headerCount)..<(offset + header.headerCount + header.payloadCount)
+      if header.payloadCount >= thresholdBytes {
+        scratch.removeAll()
+        let mustUse = deflate(bytes.extracting(payload), &scratch)
+        if mustUse || scratch.count < header.payloadCount {
+          FrameEncoder.append(header.opcode, isCompressed: true, mask: nil, scratch.bytes, to: &out)
+          offset = payload.upperBound
+          continue
+        }
+      }
+      out.append(bytes.extracting(offset..<payload.upperBound))
+      offset = payload.upperBound
+    }
+  }
+}

@@ -1,0 +1,51 @@
+// The log of a running gateway: lines that programs can read, and nothing in them that must stay secret (DESIGN 7, HOSTILE 11).
+
+import Foundation
+import TestSupport
+import Testing
+
+extension EndToEnd {
+  @Suite("Logs")
+  struct Logs {
+    @Test("in either format no token, secret or payload stands in the log", arguments: ["text", "json"])
+    func secrets(format: String) throws {
+      let mark = "payload-6f1d2c"
+      let bad = Tokens.make(payload: #"{"userId":"u"}"#, secret: "wrong-wrong-wrong-wrong-wrong-wrong")
+      let arguments = [
+        "--log-format", format, "--log-level", "debug", "--max-connections", "3",
+        "--set", #"channels.staticTokens={"static-token-81c2":"usr_1"}"#,
+      ]
+      var log = ""
+      let gateway = try GatewayProcess(arguments)
+      let client = try WebSocketClient(gateway)
+      try client.subscribe(mark)
+      try client.publish(mark, #""\#(mark)""#)
+      _ = try client.nextText()
+      for token in [bad, "static-token-81c2", "static-token-81c2x"] {
+        let request = WebSocketClient.request("/channels?token=" + token, headers: ["Origin: https://evil.example"])
+        _ = try HTTPExchange.perform(request, on: Socket(port: gateway.port))
+        _ = try HTTPExchange.perform(
+          WebSocketClient.request("/channels?token=" + token), on: Socket(port: gateway.port))
+        _ = try HTTPExchange.perform(WebSocketClient.request("/nowhere?token=" + token), on: Socket(port: gateway.port))
+      }
+      // Makes lines: a violation, a refused connection.
+      try client.socket.send([0xFF, 0xFF])
+      _ = client.readToEnd()
+      let end = gateway.stop()
+      expectCleanEnd(end)
+      log = end.log
+      #expect(!log.contains("static-token"))
+      #expect(!log.contains(mark))
+      #expect(!log.contains("alice"))
+      #expect(log.contains("connection-closed"))
+      #expect(log.hasSuffix("\n"))
+      if format == "text" { return }
+      for line in log.split(separator: "\n") {
+        let value = JSON(String(line))
+        #expect(isTimestamp(value?["time"]?.text ?? ""), "\(line)")
+        #expect(["debug", "info", "warning", "error"].contains(value?["level"]?.text), "\(line)")
+        #expect(value?["event"]?.text?.isEmpty == false, "\(line)")
+      }
+    }
+  }
+}
