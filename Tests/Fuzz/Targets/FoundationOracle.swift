@@ -30,7 +30,9 @@ enum FoundationOracle {
     case .boolean(let flag): return (other as? Bool) == flag
     case .number(let text):
       // Integers beyond 64 bits and doubles may be rounded in the last place.
-      guard let number = other as? NSNumber, let mine = Double(String(decoding: text, as: UTF8.self)) else { return false }
+      guard let number = other as? NSNumber, let mine = Double(String(decoding: text, as: UTF8.self)) else {
+        return false
+      }
       return abs(number.doubleValue - mine) <= abs(mine) * 1e-14
     case .string(let text): return (other as? String).map { Array($0.utf8) == text } ?? false
     case .array(let elements):

@@ -14,6 +14,10 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case base64url
   case channelsSession = "channels-session"
   case configJSON5 = "config-json5"
+  case deflateNegotiation = "deflate-negotiation"
+  case inflate
+  case proxyHeader = "proxy-header"
+  case addressText = "address-text"
 
   /// Checks everything that must hold for `bytes`, and throws what does not. With `isThorough` also against Foundation,
   /// which takes a hundred times as long.
@@ -29,6 +33,10 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case .base64url: try Base64URLFuzz.run(bytes, isThorough: isThorough)
     case .channelsSession: try ChannelsFuzz.run(bytes, isThorough: isThorough)
     case .configJSON5: try ConfigurationFuzz.run(bytes, isThorough: isThorough)
+    case .deflateNegotiation: try DeflateNegotiationFuzz.run(bytes)
+    case .inflate: try InflateFuzz.run(bytes)
+    case .proxyHeader: try ProxyHeaderFuzz.run(bytes)
+    case .addressText: try AddressTextFuzz.run(bytes)
     }
   }
 }

@@ -58,7 +58,8 @@ enum HTTPBodyFuzz {
           try require(consumed == piece.count, "needs more at \(consumed) of \(piece.count)")
           break feeding
         case .data(let range):
-          try require(range.lowerBound >= position && !range.isEmpty && range.upperBound <= piece.count, "data \(range)")
+          try require(
+            range.lowerBound >= position && !range.isEmpty && range.upperBound <= piece.count, "data \(range)")
           outcome.body += piece.extracting(range).array
           position = range.upperBound
         case .end(let consumed):

@@ -184,7 +184,9 @@ enum HTTPHeadFuzz {
     var expected: [UInt8]?
     for pair in text[query].split(separator: 0x26, omittingEmptySubsequences: true) where expected == nil {
       let parts = pair.split(separator: 0x3D, maxSplits: 1, omittingEmptySubsequences: false)
-      if unescaped(plus(parts[0])) == Array("token".utf8) { expected = parts.count > 1 ? unescaped(plus(parts[1])) : [] }
+      if unescaped(plus(parts[0])) == Array("token".utf8) {
+        expected = parts.count > 1 ? unescaped(plus(parts[1])) : []
+      }
     }
     var value = ByteBuffer()
     let isFound = HTTPQuery.value(of: "token", in: bytes, query: query, into: &value)
@@ -200,7 +202,8 @@ enum HTTPHeadFuzz {
     var out: [UInt8] = []
     var rest = text
     while let byte = rest.popFirst() {
-      let code = byte == 0x25 && rest.count >= 2 ? UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) : nil
+      let code =
+        byte == 0x25 && rest.count >= 2 ? UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) : nil
       if let code, !(keepsSlash && code == 0x2F) {
         out.append(code)
         rest = rest.dropFirst(2)

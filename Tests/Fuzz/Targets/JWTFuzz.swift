@@ -26,7 +26,8 @@ enum JWTFuzz {
     var claims = JWTClaims()
     let error = verify(verifier, token.bytes, &claims)
     let isExpected = isAcceptable(parts[0], parts[1], policy) && token.count <= JWTVerifier.tokenBytesMax
-    try require((error == nil) == isExpected, "\(error.map { "\($0)" } ?? "accepted"), reference accepts: \(isExpected)")
+    try require(
+      (error == nil) == isExpected, "\(error.map { "\($0)" } ?? "accepted"), reference accepts: \(isExpected)")
     if error != nil { return try require(claims.payload.isEmpty, "claims of a refused token") }
     try checkClaims(claims, parts[1])
 

@@ -3,7 +3,8 @@
 /// A parsed value with the place that it came from.
 struct ReferenceJSON {
   enum Value {
-    case null, boolean(Bool)
+    case null
+    case boolean(Bool)
     /// A number as written.
     case number([UInt8])
     /// The text in UTF-8.
