@@ -28,8 +28,8 @@ extension SimulatedClient {
     case 563..<570: close(session)
     case 570..<574: vanish(session)
     case 574..<577: halfClose(session)
-    case 577..<578: unplug(session)
-    case 578..<595: stalledUntil = world.now + UInt64(world.random.skewed(500_000_000))
+    case 577..<580: unplug(session)
+    case 580..<595: stalledUntil = world.now + UInt64(world.random.skewed(500_000_000))
     case 595..<598: stalledUntil = world.now + UInt64(world.random.skewed(8_000_000_000))
     case 598..<602 where plan.isBursty: flood(session)
     default: break

@@ -67,7 +67,10 @@ struct SimulatedNetwork: Network, ~Copyable {
       return .moved(bytes.count)
     }
     var room = socket.down.room
-    if world.hasFaults && room > 0 && world.random.perMille(60) { room = world.random.below(room) }
+    if world.hasFaults && room > 1 && world.random.perMille(60) {
+      // A full buffer is never empty: only what is still in it can make room again.
+      room = world.random.within((socket.down.count == 0 ? 1 : 0)...(room - 1))
+    }
     let count = min(room, bytes.count)
     if count < bytes.count {
       socket.needsRoom = true

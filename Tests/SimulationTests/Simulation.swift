@@ -59,8 +59,8 @@ final class Simulation {
     shared = try SharedState(
       configuration: plan.configuration, logger: Self.logger,
       listeners: [
-        ListenerState(mounts: mounts, isAdmin: false, isShared: false),
-        ListenerState(mounts: mounts, isAdmin: false, isShared: true),
+        ListenerState(mounts: mounts, isAdmin: false, isShared: false, readsProxyHeader: false),
+        ListenerState(mounts: mounts, isAdmin: false, isShared: true, readsProxyHeader: false),
       ],
       doorbells: (0..<plan.reactorCount).map { _ in try Doorbell() }, connectionsMax: plan.connectionsMax)
     var links = ReactorLinks(count: plan.reactorCount)
@@ -175,7 +175,7 @@ final class Simulation {
         hasWorked = true
       }
       finishStep()
-      if steps > limit { world.fail("no rest after \(Self.restStepsMax) steps") }
+      if steps > limit { world.fail("no rest after \(Self.restStepsMax) steps: \(restlessness)") }
       if hasWorked { continue }
       let next = world.nextArrival
       if next == nil && reactors.allSatisfy(\.isIdle) && world.now >= time { return }
@@ -183,6 +183,15 @@ final class Simulation {
       for reactor in reactors { if let at = reactor.wakesAt { wake = min(wake, at) } }
       world.advance(by: wake > world.now && wake != .max ? wake - world.now : 1_000_000)
     }
+  }
+
+  /// What keeps the run from coming to rest, for the message of a failure.
+  private var restlessness: String {
+    let busyClients = clients.filter(\.hasWork).map { "client \($0.number) in \($0.session?.description ?? "none")" }
+    let busyReactors = reactors.map {
+      "reactor \($0.number) \($0.state) after \($0.turns) turns, can step: \($0.canStep), \($0.sleep)"
+    }
+    return (busyClients + busyReactors).joined(separator: "; ") + "; at \(world.now)"
   }
 
   /// Every connection that lives must answer, also after two heartbeats of silence.
