@@ -35,6 +35,9 @@ check: deps lint  ## format, style, warnings as errors, unit tests
 bench: build  ## the benchmark pairs, and a table of ratios
 	Benchmarks/run.sh
 
+fuzz: deps  ## every fuzz target for FUZZ_SECONDS (60) each
+	Tests/Fuzz/run.sh
+
 hot-path: build  ## no retain, release or exclusivity check on the way of a message
 	deploy/hot-path.sh $(MARTLET)
 
