@@ -48,6 +48,9 @@ let package = Package(
     .target(name: "TestSupport", dependencies: ["Auth"], path: "Tests/Support", swiftSettings: settings),
     .testTarget(
       name: "EndToEndTests", dependencies: ["martlet", "TestSupport"], exclude: ["Clients"], swiftSettings: settings),
+    .testTarget(
+      name: "HostileTests", dependencies: ["martlet", "TestSupport", "Compression", "Buffers"],
+      swiftSettings: settings),
     .testTarget(name: "CommandLineTests", dependencies: ["martlet", "Gateway", "Auth"], swiftSettings: settings),
     .testTarget(name: "BenchTests", dependencies: ["BenchKit", "martlet-bench"], swiftSettings: settings),
   ]
