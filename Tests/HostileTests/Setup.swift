@@ -35,7 +35,7 @@ enum Setup: String, CaseIterable, Sendable {
 
   private var settings: [String] {
     switch self {
-    case .standard: [#"corsOrigins=["https://allowed.com","*.allowed.org"]"#]
+    case .standard: ["corsOrigins=https://allowed.com,*.allowed.org"]
     case .deadlines:
       [
         "limits.handshakeTimeoutMilliseconds=800", "limits.closeTimeoutMilliseconds=500",
@@ -45,7 +45,7 @@ enum Setup: String, CaseIterable, Sendable {
     case .age: ["limits.outboundAgeMillisecondsMax=1000", "limits.outboundBytesMax=1073741824"]
     case .addressLimit: ["exemptsLocalAddresses=false", "limits.connectionsPerAddressMax=10"]
     case .addressRate: ["exemptsLocalAddresses=false", "limits.acceptsPerAddressPerSecondMax=10"]
-    case .trustedProxy: [#"trustedProxies=["127.0.0.0/8","10.0.0.0/8"]"#, "limits.connectionsPerAddressMax=4"]
+    case .trustedProxy: ["trustedProxies=127.0.0.0/8,10.0.0.0/8", "limits.connectionsPerAddressMax=4"]
     // Thousands who say nothing must not take long to go.
     case .storm: ["limits.handshakeTimeoutMilliseconds=3000"]
     case .proxyProtocol, .connectionLimit, .descriptors: []

@@ -42,6 +42,13 @@ public final class SlowReader {
     guard sent == bytes.count else { throw SocketError(call: "send", number: errno) }
   }
 
+  /// From here on the receive buffer is a large one: the slow reader has woken up.
+  public func hurry() {
+    var size: Int32 = 4 << 20
+    // SAFETY: the option is an Int32, as long as the size says.
+    _ = unsafe setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
+  }
+
   /// Reads at most `count` bytes; empty at the end of the connection, however it ends, and when nothing comes.
   public func read(atMost count: Int) -> [UInt8] {
     // SAFETY: recv writes at most `buffer.count` bytes, and what it wrote is counted as initialised.
