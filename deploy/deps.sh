@@ -3,7 +3,15 @@
 set -euo pipefail
 
 needed=(zlib1g-dev libssl-dev libcrypt-dev)
-[ "${1:-}" = test ] && needed+=(python3 python3-venv curl)
+# A WebSocket in Node: its own, or its own behind a flag, or the package that Debian has for older ones.
+node_has_websocket() {
+  node -e 'process.exit(typeof WebSocket === "function" ? 0 : 1)' 2>/dev/null ||
+    node --experimental-websocket -e 'process.exit(typeof WebSocket === "function" ? 0 : 1)' 2>/dev/null
+}
+if [ "${1:-}" = test ]; then
+  needed+=(python3 python3-venv curl)
+  node_has_websocket || needed+=(nodejs node-ws)
+fi
 
 missing=()
 for package in "${needed[@]}"; do
@@ -27,4 +35,7 @@ if [ ${#missing[@]} -gt 0 ]; then
   echo "deps: installing ${missing[*]}"
   $sudo apt-get update -qq
   $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+if [ "${1:-}" = test ]; then
+  "$(dirname "$0")/test-python.sh" >/dev/null
 fi

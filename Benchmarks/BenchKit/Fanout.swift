@@ -1,5 +1,6 @@
 // The fan-out workload: one publisher sends bursts, many subscribers get them, each delivery is checked. One thread.
 import Buffers
+import Compression
 import EventLoop
 
 /// What to run.
@@ -52,6 +53,10 @@ struct Fanout: ~Copyable {
   private var pool: ClientPool
   private var image: FrameBurst
   private var finder = MarkerFinder()
+  /// For subscribers that negotiated permessage-deflate: `--header "Sec-WebSocket-Extensions: permessage-deflate"`.
+  private var inflater = Inflater()
+  private var inflated = ByteBuffer(capacity: 4096)
+  private var inflatedFinder = MarkerFinder()
   private var held: [Marker]
   private var histogram = Histogram()
   private var progress = Progress()
@@ -159,7 +164,8 @@ struct Fanout: ~Copyable {
     while let frame = pool.nextFrame(index, &offset) {
       switch frame.kind {
       case .data:
-        guard let marker = finder.find(pool.buffer, in: frame.payload) else {
+        guard let marker = frame.isCompressed ? inflatedMarker(frame) : finder.find(pool.buffer, in: frame.payload)
+        else {
           result.otherFrames += 1
           continue
         }
@@ -170,6 +176,20 @@ struct Fanout: ~Copyable {
       }
     }
     pool.keep(index, from: offset)
+  }
+
+  /// The mark in a compressed frame.
+  private mutating func inflatedMarker(_ frame: ServerFrame) -> Marker? {
+    inflated.removeAll()
+    let outcome = Self.inflate(&inflater, pool.buffer, frame.payload, into: &inflated)
+    guard frame.isWhole, outcome == .ok else { return nil }
+    return inflatedFinder.find(inflated, in: 0..<inflated.count)
+  }
+
+  private static func inflate(
+    _ inflater: inout Inflater, _ buffer: borrowing ByteBuffer, _ range: Range<Int>, into out: inout ByteBuffer
+  ) -> InflateOutcome {
+    inflater.inflate(buffer.bytes.extracting(range), isLast: true, into: &out, limit: 1_048_576)
   }
 
   @inline(__always)

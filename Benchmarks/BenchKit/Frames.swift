@@ -20,6 +20,8 @@ struct ServerFrame: Equatable {
   var length: Int
   /// Whether all of the payload is there.
   var isWhole: Bool
+  /// RSV1: the payload is compressed (RFC 7692).
+  var isCompressed = false
 }
 
 /// Walks the frames of a stream that arrives in pieces; the caller keeps `skip` per connection and the tail behind `offset`.
@@ -27,8 +29,8 @@ enum FrameReader {
   /// Of a frame that has not fully arrived, this much is waited for and the rest skipped as it comes. The mark of a message
   /// must lie within it; control frames always fit.
   static let windowMax = 512
-  /// What may have to be kept between two reads: the longest header and a window.
-  static let tailMax = windowMax + 10
+  /// A compressed frame is only of use as a whole; a longer one is passed over.
+  static let compressedMax = ClientPool.keptMax - 16
   /// A longer payload is taken as nonsense.
   static let payloadMax: UInt64 = 1 << 32
 
@@ -58,7 +60,8 @@ enum FrameReader {
       length = Int(truncatingIfNeeded: wide)
     }
     let there = min(length, have - header)
-    if there < length && there < windowMax { return nil }
+    let isCompressed = first & 0x40 != 0
+    if there < length && there < (isCompressed && length <= compressedMax ? length : windowMax) { return nil }
     let kind: ServerFrame.Kind
     switch first & 0x0F {
     case 0, 1, 2: kind = .data
@@ -71,7 +74,8 @@ enum FrameReader {
     let start = offset + header
     offset = start + there
     skip = length - there
-    return ServerFrame(kind: kind, payload: start..<offset, length: length, isWhole: skip == 0)
+    return ServerFrame(
+      kind: kind, payload: start..<offset, length: length, isWhole: skip == 0, isCompressed: isCompressed)
   }
 
   private static func broken(_ offset: Int) -> ServerFrame {

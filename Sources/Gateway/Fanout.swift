@@ -226,8 +226,10 @@ extension Shard where Kernel: ~Copyable {
     markDirty(slot)
   }
 
-  /// Whether a blocked connection's backlog takes `count` more bytes; if not, the policy for slow ones is applied.
+  /// Whether a connection may be sent `count` more bytes. Not when the run just closed found it too slow and closed it: nothing
+  /// follows a close frame. A blocked one whose backlog has no room for them is treated by the policy for slow ones.
   private mutating func hasRoom(_ slot: UInt32, _ count: Int) -> Bool {
+    if connections[slot].phase != .open { return false }
     if connections[slot].outbound.isBlocked && connections[slot].outbound.byteCount + count > limits.outboundBytesMax {
       becomeSlow(slot, 1)
       return false

@@ -63,6 +63,11 @@ struct OpenedListeners {
       let shown = ListenerAddress.tcp(host: host, port: bound)
       addresses.append((state.isAdmin ? "admin http://" : "ws://") + shown.description)
     }
+    do {
+      try System.checkUnused(host: host, port: port)
+    } catch {
+      throw GatewayError.listener(ListenerAddress.tcp(host: host, port: port).description, error)
+    }
     for _ in 0..<count {
       do {
         let fd = try System.listen(host: host, port: bound, backlog: Self.backlog)

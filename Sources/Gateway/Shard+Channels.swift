@@ -56,10 +56,17 @@ extension Shard where Kernel: ~Copyable {
     return false
   }
 
+  /// Closes the run before a subscription changes; false when that found this very connection too slow. Before the channel's name is
+  /// decoded, because closing a slow subscriber uses `nameScratch` too.
+  private mutating func prepareChange(_ slot: UInt32) -> Bool {
+    closeRun()
+    return connections[slot].phase == .open
+  }
+
   private mutating func subscribeChannels(
     _ slot: UInt32, _ message: Span<UInt8>, _ channel: JSONValue, _ filters: JSONValue?
   ) {
-    guard decodeChannel(slot, message, channel) else { return }
+    guard prepareChange(slot), decodeChannel(slot, message, channel) else { return }
     var filter: Range<Int>?
     if let filters {
       switch JSONFilter.shape(message, filters) {
@@ -71,7 +78,6 @@ extension Shard where Kernel: ~Copyable {
       }
     }
     let hash = TopicTable.hash(nameScratch.bytes, space: Space.channels.rawValue)
-    closeRun()
     // At the limit only what changes nothing may still be acknowledged.
     let isFull = Int(connections[slot].subscriptions.count) >= limits.subscriptionsPerConnectionMax
     if isFull
@@ -102,9 +108,8 @@ extension Shard where Kernel: ~Copyable {
   }
 
   private mutating func unsubscribeChannels(_ slot: UInt32, _ message: Span<UInt8>, _ channel: JSONValue) {
-    guard decodeChannel(slot, message, channel) else { return }
+    guard prepareChange(slot), decodeChannel(slot, message, channel) else { return }
     let hash = TopicTable.hash(nameScratch.bytes, space: Space.channels.rawValue)
-    closeRun()
     _ = topics.unsubscribe(
       &connections[slot].subscriptions, nameScratch, space: Space.channels.rawValue, hash: hash)
     scratch.removeAll()

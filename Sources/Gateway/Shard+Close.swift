@@ -8,8 +8,9 @@ extension Shard where Kernel: ~Copyable {
   /// Starts the closing handshake from this side: everything queued before is still sent, then the close frame. The connection leaves
   /// its topics at once.
   mutating func close(_ slot: UInt32, _ reason: CloseReason, _ text: StaticString) {
-    guard connections[slot].phase == .open else { return }
+    // First the run: it may find this very connection too slow and close it.
     closeRun()
+    guard connections[slot].phase == .open else { return }
     if let code = reason.closeCode {
       nameScratch.removeAll()
       CloseBody.append(code, text, to: &nameScratch)
@@ -23,7 +24,9 @@ extension Shard where Kernel: ~Copyable {
 
   /// Answers the peer's close frame with one of the same code. RFC 6455 section 5.5.1.
   mutating func acceptClose(_ slot: UInt32, _ code: UInt16?) {
+    // As in `close`: a close frame may be queued already.
     closeRun()
+    guard connections[slot].phase == .open else { return }
     nameScratch.removeAll()
     if let code { CloseBody.append(code, "", to: &nameScratch) }
     let frame = FrameEncoder.append(.close, nameScratch, to: &outbox)

@@ -57,7 +57,7 @@ extension Shard where Kernel: ~Copyable {
     if overflowCount > 0 { return 1 }
     var limit = Limits.sleepMillisecondsMax
     let current = network.nowNanoseconds / 1_000_000
-    if number == 0 && shared.configuration.channels.telemetryIntervalMilliseconds > 0 {
+    if number == 0 && shared.configuration.channels.telemetryIntervalMilliseconds > 0 && drainDeadline == 0 {
       limit = min(limit, telemetryMilliseconds > current ? telemetryMilliseconds - current : 0)
     }
     if unmuteMilliseconds > 0 { limit = min(limit, 100) }

@@ -1,4 +1,5 @@
-// The outgoing log of a reactor: several of them exchange frames at random while plain byte arrays say what each queue must hold.
+// The outgoing log of a reactor: several of them exchange frames at random while plain byte arrays say what each queue
+// must hold.
 import Testing
 
 @testable import Buffers
@@ -115,12 +116,12 @@ struct OutboxTests {
         outbox.gather(queue, into: &gather)
         let bytes = gathered(gather)
         let isWhole = bytes.count == count || gather.isFull
-        let isSame = connections[index].model.starts(with: bytes)
+        let isSame = Array(connections[index].model.prefix(bytes.count)) == bytes
         #expect(isWhole && isSame && !bytes.isEmpty, "connection \(index), seed \(seed)")
         let first = array(outbox.bytes(outbox.first(of: queue)))
         let uses = outbox.uses(outbox.first(of: queue).chunk, queue)
         let isSingle = outbox.isSingle(queue)
-        #expect(bytes.starts(with: first) && uses && isSingle == (first.count == count), "seed \(seed)")
+        #expect(Array(bytes.prefix(first.count)) == first && uses && isSingle == (first.count == count), "seed \(seed)")
       }
     }
   }
@@ -140,7 +141,7 @@ struct OutboxTests {
   @Test("every queue holds exactly the bytes queued on it, whoever else uses their chunks", arguments: [1, 2, 3])
   func model(reactors: Int) {
     var random = SeededRandom("Outbox model \(reactors)")
-    for round in 0..<6 {
+    for round in 0..<2 {
       var nodes = FixedArray<Node>(count: reactors) { _ in Node() }
       for step in 0..<1_500 {
         let index = random.below(reactors)

@@ -9,7 +9,7 @@ extension EndToEnd {
   struct Channels {
     @Test("subscribe, unsubscribe, publish and ping are answered as documented", arguments: [1, 2])
     func rows(reactors: Int) throws {
-      try withGateway(reactors: reactors) { gateway in
+      try withGateway(reactors: reactors) { gateway throws in
         let (client, other) = try clientPair(gateway, reactors: reactors)
         try client.send(#"{"action":"subscribe","channel":"a"}"#)
         try expectNext(client, #"{"type":"subscribed","channel":"a"}"#)
@@ -65,7 +65,7 @@ extension EndToEnd {
         (#"{"action":"subscribe","channel":"a","filters":7}"#, "Invalid filters"),
         (#"{"action":"subscribe","channel":"a","filters":[1]}"#, "Invalid filters"),
       ]
-      try withGateway(reactors: reactors) { gateway in
+      try withGateway(reactors: reactors) { gateway throws in
         let client = try WebSocketClient(gateway)
         for (message, error) in rows {
           try client.send(message)
@@ -92,7 +92,7 @@ extension EndToEnd {
         (#"{"\u0061ction":"subscri\u0062e","channel":"e"}"#, #"{"type":"subscribed","channel":"e"}"#),
         (#"{"action":"subscribe","channel":"x","more":[{}],"payload":7}"#, #"{"type":"subscribed","channel":"x"}"#),
       ]
-      try withGateway { gateway in
+      try withGateway { gateway throws in
         let client = try WebSocketClient(gateway)
         for (message, answer) in rows {
           try client.send(message)
@@ -112,7 +112,7 @@ extension EndToEnd {
         String(repeating: "[", count: 30) + String(repeating: "]", count: 30),
         "\"" + String(repeating: "long ", count: 40_000) + "\"",
       ]
-      try withGateway(reactors: reactors) { gateway in
+      try withGateway(reactors: reactors) { gateway throws in
         let (publisher, subscriber) = try clientPair(gateway, reactors: reactors)
         try subscriber.subscribe("raw")
         for payload in payloads { try publisher.publish("raw", payload) }
@@ -125,7 +125,7 @@ extension EndToEnd {
 
     @Test("binary frames that hold JSON are handled as text", arguments: [1, 2])
     func binary(reactors: Int) throws {
-      try withGateway(reactors: reactors) { gateway in
+      try withGateway(reactors: reactors) { gateway throws in
         let client = try WebSocketClient(gateway)
         try client.send(ClientFrame(ClientFrame.binary, [UInt8](#"{"action":"subscribe","channel":"b"}"#.utf8)))
         try expectNext(client, #"{"type":"subscribed","channel":"b"}"#)
@@ -139,7 +139,7 @@ extension EndToEnd {
 
     @Test("unsubscribing matches the whole name", arguments: [1, 2])
     func exactUnsubscribe(reactors: Int) throws {
-      try withGateway(reactors: reactors) { gateway in
+      try withGateway(reactors: reactors) { gateway throws in
         let (client, other) = try clientPair(gateway, reactors: reactors)
         for channel in ["a", "a:b", "ab"] { try client.subscribe(channel) }
         try client.send(#"{"action":"unsubscribe","channel":"a"}"#)
@@ -174,7 +174,7 @@ extension EndToEnd {
         ([#"{"a":1}"#, #"{"b":1}"#], #"{"c":1}"#, false), ([#"{"a":1}"#, nil], #"{"c":1}"#, true),
         ([nil, #"{"a":1}"#], #"{"c":1}"#, true),
       ]
-      try withGateway(reactors: reactors) { gateway in
+      try withGateway(reactors: reactors) { gateway throws in
         let (publisher, subscriber) = try clientPair(gateway, reactors: reactors)
         try subscriber.subscribe("end")
         for (number, row) in rows.enumerated() {
@@ -203,7 +203,7 @@ extension EndToEnd {
 
     @Test("subscriptions have a limit")
     func subscriptionLimit() throws {
-      try withGateway(["--set", "limits.subscriptionsPerConnectionMax=3"]) { gateway in
+      try withGateway(["--set", "limits.subscriptionsPerConnectionMax=3"]) { gateway throws in
         let client = try WebSocketClient(gateway)
         for number in 0..<3 { try client.subscribe("c\(number)") }
         try client.send(#"{"action":"subscribe","channel":"c3"}"#)

@@ -39,16 +39,22 @@ extension EndToEnd {
         ("no identity", "?token=" + Tokens.make(payload: #"{"role":"admin"}"#), 403),
         ("an empty identity", "?token=" + Tokens.make(payload: #"{"userId":""}"#), 403),
         ("an identity that is no string", "?token=" + Tokens.make(payload: #"{"userId":7}"#), 403),
-        ("another secret", "?token=" + Tokens.make(payload: #"{"userId":"u"}"#, secret: "another-secret-1234567890-123456"), 403),
+        (
+          "another secret",
+          "?token=" + Tokens.make(payload: #"{"userId":"u"}"#, secret: "another-secret-1234567890-123456"), 403
+        ),
         ("an altered signature", "?token=\(parts[0]).\(parts[1]).\(flipped)", 403),
         ("alg none, signed", "?token=\(none)", 403),
         ("alg none, unsigned", "?token=\(unsigned)", 403),
-        ("alg HS512", "?token=" + Tokens.make(header: #"{"alg":"HS512","typ":"JWT"}"#, payload: #"{"userId":"u"}"#), 403),
+        (
+          "alg HS512", "?token=" + Tokens.make(header: #"{"alg":"HS512","typ":"JWT"}"#, payload: #"{"userId":"u"}"#),
+          403
+        ),
         ("a missing part", "?token=\(parts[0]).\(parts[1])", 403),
         ("bad base64", "?token=\(parts[0]).\(parts[1])!.\(parts[2])", 403),
         ("the sample test's literal token", "?token=test-token", 403),
       ]
-      try withGateway(reactors: reactors) { gateway in
+      try withGateway(reactors: reactors) { gateway throws in
         for row in rows {
           let answer = try upgrade(gateway, "/channels" + row.query)
           #expect(answer.status == row.status, "\(row.name)")
@@ -64,7 +70,7 @@ extension EndToEnd {
 
     @Test("the socket of a refused client is closed")
     func refusedIsClosed() throws {
-      try withGateway { gateway in
+      try withGateway { gateway throws in
         let socket = try Socket(port: gateway.port)
         let answer = try HTTPExchange.perform(WebSocketClient.request("/channels"), on: socket)
         #expect(answer.status == 401)
@@ -74,7 +80,7 @@ extension EndToEnd {
 
     @Test("the welcome names the user, whatever the name holds", arguments: [1, 2])
     func welcome(reactors: Int) throws {
-      try withGateway(reactors: reactors) { gateway in
+      try withGateway(reactors: reactors) { gateway throws in
         for claim in [#""usr_123""#, #""a \"quoted\" \\ na\u00efve \ud83d\ude00 name""#, #""\u0001""#] {
           let token = Tokens.make(payload: #"{"userId":\#(claim)}"#)
           let client = try WebSocketClient(on: Socket(port: gateway.port), target: "/channels?token=\(token)")
@@ -86,7 +92,7 @@ extension EndToEnd {
 
     @Test("the request may come in pieces of a byte, with frames right behind it")
     func pieces() throws {
-      try withGateway { gateway in
+      try withGateway { gateway throws in
         let socket = try Socket(port: gateway.port)
         let request = WebSocketClient.request("/channels?token=" + Tokens.channels(user: "a"))
         for byte in request.utf8 { try socket.send([byte]) }
@@ -114,7 +120,10 @@ extension EndToEnd {
       let good = WebSocketClient.request(query)
       let rows: [(name: String, from: String, to: String, status: Int)] = [
         ("as it should be", "", "", 101),
-        ("names in other cases", "Upgrade: websocket\r\nConnection: Upgrade", "UPGRADE: WebSocket\r\nconnection: upgrade", 101),
+        (
+          "names in other cases", "Upgrade: websocket\r\nConnection: Upgrade",
+          "UPGRADE: WebSocket\r\nconnection: upgrade", 101
+        ),
         ("a list in Connection", "Connection: Upgrade", "Connection: keep-alive, Upgrade", 101),
         ("no key", "Sec-WebSocket-Key: \(WebSocketClient.key)\r\n", "", 400),
         ("a short key", WebSocketClient.key, "c2hvcnQ=", 400),
@@ -123,7 +132,7 @@ extension EndToEnd {
         ("no Upgrade header", "Upgrade: websocket\r\n", "", 400),
         ("HTTP/1.0", "HTTP/1.1", "HTTP/1.0", 426),
       ]
-      try withGateway { gateway in
+      try withGateway { gateway throws in
         for row in rows {
           let request = row.from.isEmpty ? good : good.replacingOccurrences(of: row.from, with: row.to)
           let answer = try HTTPExchange.perform(request, on: Socket(port: gateway.port))
@@ -139,7 +148,7 @@ extension EndToEnd {
 
     @Test("static tokens stand for users")
     func staticTokens() throws {
-      try withGateway(["--set", #"channels.staticTokens={"test-token":"usr_123"}"#]) { gateway in
+      try withGateway(["--set", #"channels.staticTokens={"test-token":"usr_123"}"#]) { gateway throws in
         let client = try WebSocketClient(on: Socket(port: gateway.port), target: "/channels?token=test-token")
         try expectNext(
           client, #"{"type":"connected","message":"Welcome to Nexus WebSocket","userId":"usr_123"}"#)
@@ -164,7 +173,7 @@ extension EndToEnd {
       ]
       let environment = ["CORS_ORIGIN": "https://app.example.com, *.example.org"]
       let query = "/channels?token=" + Tokens.channels(user: "a")
-      try withGateway(environment: environment) { gateway in
+      try withGateway(environment: environment) { gateway throws in
         for row in rows {
           let answer = try upgrade(gateway, query, host: "gateway.example:8080", headers: ["Origin: \(row.origin)"])
           #expect(answer.status == row.status, "\(row.origin)")

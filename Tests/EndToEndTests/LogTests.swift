@@ -24,7 +24,8 @@ extension EndToEnd {
       for token in [bad, "static-token-81c2", "static-token-81c2x"] {
         let request = WebSocketClient.request("/channels?token=" + token, headers: ["Origin: https://evil.example"])
         _ = try HTTPExchange.perform(request, on: Socket(port: gateway.port))
-        _ = try HTTPExchange.perform(WebSocketClient.request("/channels?token=" + token), on: Socket(port: gateway.port))
+        _ = try HTTPExchange.perform(
+          WebSocketClient.request("/channels?token=" + token), on: Socket(port: gateway.port))
         _ = try HTTPExchange.perform(WebSocketClient.request("/nowhere?token=" + token), on: Socket(port: gateway.port))
       }
       // Makes lines: a violation, a refused connection.

@@ -32,7 +32,8 @@ extension EndToEnd {
     func notImplemented() throws {
       let query = "?token=" + Tokens.channels(user: "a")
       try withGateway { gateway throws in
-        for path in ["/handlers", "/events", "/events/ws", "/sessions", "/walkers", "/websocket", "/socket.io/", "/ws"] {
+        for path in ["/handlers", "/events", "/events/ws", "/sessions", "/walkers", "/websocket", "/socket.io/", "/ws"]
+        {
           #expect(try status(gateway, path + query) == 501, "\(path)")
         }
         #expect(try status(gateway, "/", headers: ["Sec-WebSocket-Protocol: abc"]) == 501)
@@ -121,7 +122,8 @@ extension EndToEnd {
 
     @Test("a gateway does not start with mounts that could both answer a request")
     func ambiguousMounts() throws {
-      let listeners = #"[{host:"127.0.0.1",port:0,mounts:[{path:"/a/*",dialect:"channels"},{path:"/a/b",dialect:"echo"}]}]"#
+      let listeners =
+        #"[{host:"127.0.0.1",port:0,mounts:[{path:"/a/*",dialect:"channels"},{path:"/a/b",dialect:"echo"}]}]"#
       let end = try GatewayProcess.run(["serve", "--no-admin", "--set", "listeners=\(listeners)"])
       #expect(end.status == 1)
       #expect(end.log.contains("/a/b"), "\(end.log)")

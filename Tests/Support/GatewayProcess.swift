@@ -132,7 +132,9 @@ extension GatewayProcess {
 
   /// The executable under test: MARTLET_BINARY, or the one that was built with the tests.
   public static var executable: URL {
-    if let path = ProcessInfo.processInfo.environment["MARTLET_BINARY"], !path.isEmpty { return URL(fileURLWithPath: path) }
+    if let path = ProcessInfo.processInfo.environment["MARTLET_BINARY"], !path.isEmpty {
+      return URL(fileURLWithPath: path)
+    }
     let bundle = URL(fileURLWithPath: CommandLine.arguments.first ?? "").resolvingSymlinksInPath()
     return bundle.deletingLastPathComponent().appendingPathComponent("martlet")
   }

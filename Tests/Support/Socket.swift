@@ -192,7 +192,8 @@ public struct Deadline {
 }
 
 /// Whether `condition` becomes true. Tests wait for facts with this, never for a time.
-public func eventually(milliseconds: Int = Socket.patienceMilliseconds, _ condition: () throws -> Bool) rethrows -> Bool {
+public func eventually(milliseconds: Int = Socket.patienceMilliseconds, _ condition: () throws -> Bool) rethrows -> Bool
+{
   let deadline = Deadline(milliseconds: milliseconds)
   while true {
     if try condition() { return true }

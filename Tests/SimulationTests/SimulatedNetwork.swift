@@ -1,0 +1,210 @@
+// The kernel as one simulated reactor sees it: sockets that split, stall and break, and a doorbell that can be missed.
+import Buffers
+import EventLoop
+
+@testable import Gateway
+
+/// The simulation's conformer of the seam between shard and kernel.
+struct SimulatedNetwork: Network, ~Copyable {
+  let world: SimulatedWorld
+  let reactor: Int
+
+  /// What one system call takes, so that the clock moves within a turn.
+  private static var callNanoseconds: UInt64 { 700 }
+
+  // MARK: Bytes
+
+  func receive(_ fd: Int32, into buffer: inout ByteBuffer, atMost limit: Int) -> Transfer {
+    world.advance(by: Self.callNanoseconds)
+    guard let socket = world.socket(fd, "recv") else { return .failed(9) }
+    check(socket)
+    let room = min(limit, buffer.capacity - buffer.count)
+    if room == 0 { world.fail("recv without room would be taken for the end of the stream") }
+    if socket.up.arrivedCount == 0 {
+      if socket.isBrokenForServer { return .failed(104) }
+      return socket.up.hasEndArrived ? .end : .wouldBlock
+    }
+    // A shorter read than there is, as if the rest had come a moment later: then it makes an edge of its own.
+    var wanted = room
+    if world.hasFaults && socket.up.arrivedCount > 1 && world.random.perMille(150) {
+      wanted = min(room, world.random.within(1...(socket.up.arrivedCount - 1)))
+      if wanted < room { socket.hasEdge = true }
+    }
+    let bytes = socket.up.read(wanted, now: world.now)
+    buffer.append(bytes.span)
+    world.note(2, socket.id, bytes.count)
+    return .moved(bytes.count)
+  }
+
+  func send(_ fd: Int32, _ bytes: Span<UInt8>) -> Transfer {
+    // SAFETY: the buffer is only read during the call.
+    let copy = unsafe bytes.withUnsafeBufferPointer { unsafe Array($0) }
+    return send(fd, copy)
+  }
+
+  func send(_ fd: Int32, gathered pieces: borrowing GatherList) -> Transfer {
+    var copy: [UInt8] = []
+    // SAFETY: the pieces are alive while the list is borrowed.
+    unsafe pieces.withVectors { vectors, count in
+      for index in 0..<count {
+        let (base, length) = unsafe vectors[index]
+        unsafe copy.append(contentsOf: UnsafeRawBufferPointer(start: base, count: length))
+      }
+    }
+    return send(fd, copy)
+  }
+
+  private func send(_ fd: Int32, _ bytes: [UInt8]) -> Transfer {
+    world.advance(by: Self.callNanoseconds)
+    guard let socket = world.socket(fd, "send") else { return .failed(9) }
+    check(socket)
+    if bytes.isEmpty { world.fail("send of nothing") }
+    if socket.isServerWriteShut { world.fail("send after the sending side was shut") }
+    if socket.isBrokenForServer { return .failed(32) }
+    if socket.isClientGone && !socket.isUnplugged {
+      // The peer's system answers with a reset. Until that is here, sending seems to work.
+      socket.resetArrivesAt = socket.resetArrivesAt ?? world.now + world.delay()
+      return .moved(bytes.count)
+    }
+    var room = socket.down.room
+    if world.hasFaults && room > 1 && world.random.perMille(60) {
+      // A full buffer is never empty: only what is still in it can make room again.
+      room = world.random.within((socket.down.count == 0 ? 1 : 0)...(room - 1))
+    }
+    let count = min(room, bytes.count)
+    if count < bytes.count {
+      socket.needsRoom = true
+      socket.wasBlocked = true
+    }
+    world.note(3, socket.id, count)
+    if count == 0 { return .wouldBlock }
+    socket.down.send(count == bytes.count ? bytes : Array(bytes[..<count]), now: world.now, delay: world.delay())
+    return .moved(count)
+  }
+
+  // MARK: Connections
+
+  func accept(_ listener: Int32) -> Acceptance {
+    world.advance(by: Self.callNanoseconds)
+    guard let queue = world.backlog(listener), !world.backlogs[queue].isEmpty else { return .wouldBlock }
+    if world.openDescriptors >= world.descriptorsMax { return .exhausted }
+    let socket = world.backlogs[queue].removeFirst()
+    socket.acceptedAt = world.now
+    if world.hasFaults && world.random.perMille(5) {
+      socket.isFaulted = true
+      socket.isServerClosed = true
+      socket.isBrokenForClient = true
+      return .aborted
+    }
+    guard let fd = world.open(.socket(socket)) else { return .exhausted }
+    socket.fd = fd
+    socket.reactor = reactor
+    world.note(4, socket.id, Int(fd))
+    return .accepted(fd: fd, peer: PeerAddress(high: 0, low: 0xFFFF_0A00_0000 + UInt64(socket.id), port: 1024))
+  }
+
+  func shutdownWrite(_ fd: Int32) {
+    guard let socket = world.socket(fd, "shutdown") else { return }
+    if socket.isServerWriteShut { world.fail("shutdown twice") }
+    socket.isServerWriteShut = true
+    socket.down.end(now: world.now, delay: world.delay())
+    if socket.up.hasEndArrived { socket.hasEdge = true }
+    world.note(5, socket.id)
+  }
+
+  func close(_ fd: Int32) {
+    guard let socket = closing(fd, "close") else { return }
+    if socket.up.count > 0 {
+      // Closing with unread bytes is a reset, which may overtake what was sent.
+      if world.random.perMille(500) { socket.down.dropFlying() }
+      socket.isBrokenForClient = true
+    } else {
+      socket.down.end(now: world.now, delay: world.delay())
+    }
+    world.note(6, socket.id)
+  }
+
+  func reset(_ fd: Int32) {
+    guard let socket = closing(fd, "close after linger") else { return }
+    socket.down.dropFlying()
+    socket.isBrokenForClient = true
+    world.note(7, socket.id)
+  }
+
+  /// The common part of both ways to close; nil for the reserve.
+  private func closing(_ fd: Int32, _ call: StaticString) -> SimulatedSocket? {
+    world.advance(by: Self.callNanoseconds)
+    let isReserve = world.isReserve(fd)
+    let socket = isReserve ? nil : world.socket(fd, call)
+    world.free(fd, call)
+    if isReserve && world.hasFaults && world.descriptorsMax != .max && world.random.perMille(300) {
+      // Something else in the process takes the descriptor first.
+      world.descriptorsMax -= 1
+    }
+    guard let socket else { return nil }
+    if socket.reactor != reactor { world.fail("reactor \(reactor) closes a connection of reactor \(socket.reactor)") }
+    socket.isServerClosed = true
+    socket.hasEdge = false
+    return socket
+  }
+
+  func openReserve() -> Int32 { world.open(.reserve) ?? -1 }
+
+  // MARK: Readiness
+
+  func register(socket fd: Int32, token: SlabToken) -> Bool {
+    guard let socket = world.socket(fd, "epoll_ctl") else { return false }
+    if world.hasFaults && world.random.perMille(2) {
+      socket.isFaulted = true
+      return false
+    }
+    socket.token = token
+    socket.hasEdge = true
+    return true
+  }
+
+  func register(listener fd: Int32, number: UInt32, isShared: Bool) -> Bool {
+    world.listen(reactor: reactor, fd: fd, number: number)
+    return true
+  }
+
+  func unregister(_ fd: Int32) { world.stopListening(reactor: reactor, fd: fd) }
+
+  mutating func wait(timeoutMilliseconds: Int) -> Int { world.collect(reactor) }
+
+  func event(_ index: Int) -> (token: SlabToken, readiness: Readiness)? {
+    guard let event = world.collected[reactor].events[index] else {
+      world.isRung[reactor] = false
+      return nil
+    }
+    return event
+  }
+
+  var wokeNanoseconds: UInt64 { world.collected[reactor].wokeNanoseconds }
+  var nowNanoseconds: UInt64 { world.now }
+  var wallMilliseconds: Int64 { 1_795_000_000_000 + Int64(world.now / 1_000_000) }
+
+  // MARK: The doorbell
+
+  func arm() {
+    world.interleave?(reactor, nil)
+    world.isSleeping[reactor] = true
+    world.interleave?(reactor, nil)
+  }
+
+  func disarm() { world.isSleeping[reactor] = false }
+
+  func wake(_ target: Int) -> Bool {
+    world.interleave?(reactor, target)
+    if !world.isSleeping[target] { return false }
+    world.isSleeping[target] = false
+    world.isRung[target] = true
+    world.note(8, reactor, target)
+    return true
+  }
+
+  /// A shard touches only what it accepted itself.
+  private func check(_ socket: SimulatedSocket) {
+    if socket.reactor != reactor { world.fail("reactor \(reactor) uses a connection of reactor \(socket.reactor)") }
+  }
+}

@@ -1,0 +1,113 @@
+// One simulated reactor: a real shard on the simulated network, run a step at a time. One thread for all of them.
+import Buffers
+import EventLoop
+
+@testable import Gateway
+@testable import Topics
+
+final class SimulatedReactor {
+  enum State {
+    /// Will decide next how long to sleep.
+    case awake
+    /// In epoll_wait until something happens, at the latest at this time.
+    case asleep(until: UInt64)
+  }
+
+  let number: Int
+  let world: SimulatedWorld
+  private(set) var state = State.awake
+  private(set) var turns = 0
+  /// Whether one of its steps is under way, so that another must not start.
+  private var isBusy = false
+  private var timeoutMilliseconds = 0
+  private var shard: Shard<SimulatedNetwork>
+  private var buffer = ByteBuffer(capacity: Limits.receiveBytes + Limits.tailBytesMax)
+  private var gather = GatherList()
+
+  init(
+    number: Int, world: SimulatedWorld, shared: SharedState, links: consuming ShardLinks, listenerFds: [Int32]
+  ) {
+    self.number = number
+    self.world = world
+    var fds = GrowableArray<Int32>()
+    for fd in listenerFds { fds.append(fd) }
+    shard = Shard(
+      number: number, shared: shared, network: SimulatedNetwork(world: world, reactor: number), links: links,
+      listenerFds: fds)
+    shard.registerListeners()
+  }
+
+  /// Whether a step of it is possible now.
+  var canStep: Bool {
+    if isBusy { return false }
+    switch state {
+    case .awake: return true
+    case .asleep(let until): return world.now >= until || world.isReady(number)
+    }
+  }
+
+  /// When it wakes by itself; nil when it can go on at once.
+  var wakesAt: UInt64? {
+    if case .asleep(let until) = state, !canStep { return until }
+    return nil
+  }
+
+  /// Half a turn: the decision to sleep, or the waking and what follows.
+  func step() {
+    isBusy = true
+    switch state {
+    case .awake:
+      timeoutMilliseconds = shard.sleepTime()
+      // epoll_wait with a time-out of 0 returns at once.
+      state = .asleep(until: world.now + UInt64(timeoutMilliseconds) * 1_000_000)
+    case .asleep:
+      turns += 1
+      let count = shard.network.wait(timeoutMilliseconds: timeoutMilliseconds)
+      shard.work(count, &buffer, &gather)
+      state = .awake
+    }
+    isBusy = false
+  }
+
+  /// A reactor that sleeps although there is mail for it, with nobody to wake it, has lost a wake-up.
+  func checkWake() {
+    guard case .asleep(let until) = state, until > world.now, !world.isRung[number] else { return }
+    for index in 0..<shard.consumers.count where index != number && !shard.consumers[index].isEmpty() {
+      world.fail("reactor \(number) sleeps for \(timeoutMilliseconds) ms with mail from reactor \(index): lost wake-up")
+    }
+  }
+
+  /// Whether it sleeps with nothing to do but its timers.
+  var isIdle: Bool {
+    guard case .asleep = state else { return false }
+    return !world.isReady(number) && shard.ready.isEmpty && shard.overflowCount == 0 && !hasMail
+  }
+
+  private var hasMail: Bool {
+    for index in 0..<shard.consumers.count where index != number && !shard.consumers[index].isEmpty() { return true }
+    return false
+  }
+
+  /// What decides how long it sleeps, for the message of a failure.
+  var sleep: String {
+    "time-out \(timeoutMilliseconds) ms, \(shard.ready.count) ready, mail: \(hasMail), overflow \(shard.overflowCount), "
+      + "timers \(shard.timers.count), drain until \(shard.drainDeadline), unmute at \(shard.unmuteMilliseconds)"
+  }
+
+  // MARK: What is left
+
+  var connectionCount: Int { shard.connections.count }
+  func counter(_ counter: Counter) -> Int { Int(clamping: shard.counters[counter]) }
+  func closes(_ reason: CloseReason) -> Int { Int(clamping: shard.counters.closes[Int(reason.rawValue)]) }
+
+  /// What should be nothing when every client has left, by name.
+  var leftovers: [(name: String, count: Int)] {
+    [
+      ("connections", shard.connections.count), ("webSockets", shard.webSocketCount),
+      ("subscriptions", shard.topics.subscriptionCount), ("topics", shard.topics.topicCount),
+      ("filter texts", shard.topics.filterTexts.count), ("timers", shard.timers.count),
+      ("waiting bytes", shard.outbox.waitingBytes), ("users", shard.users.count), ("inbounds", shard.inbounds.count),
+      ("posts in overflow", shard.overflowCount), ("ready", shard.ready.count), ("dirty", shard.dirty.count),
+    ]
+  }
+}

@@ -1,0 +1,208 @@
+// The world that simulated reactors and clients live in: time, chance, connections, descriptors, faults. One thread.
+import Buffers
+import EventLoop
+
+/// What a run may do wrong to the gateway, and how large its buffers are.
+struct WorldProfile {
+  /// Largest capacity of a pipe.
+  var upCapacityMax = 65_536
+  var downCapacityMax = 65_536
+  /// Longest ordinary delay on the way, in nanoseconds.
+  var delayMax: UInt64 = 2_000_000
+}
+
+final class SimulatedWorld {
+  /// What a descriptor is.
+  enum Descriptor {
+    case socket(SimulatedSocket)
+    case listener(queue: Int)
+    case reserve
+  }
+
+  /// Readiness as collected for one turn.
+  struct Collected {
+    var events: [(token: SlabToken, readiness: Readiness)?] = []
+    var wokeNanoseconds: UInt64 = 0
+  }
+
+  var random: SimulationRandom
+  var hash = EventHash()
+  /// The monotonic clock in nanoseconds.
+  private(set) var now: UInt64 = 1_000_000_000_000
+  /// Counts everything that clients do or see: the order that the oracle reasons with.
+  private(set) var sequence = 0
+  let profile: WorldProfile
+  /// Whether faults are on.
+  var hasFaults = true
+  private(set) var failure: String?
+
+  var sockets: [SimulatedSocket] = []
+  private var socketCount = 0
+  /// By number, the lowest free one given out first, as the kernel does.
+  private var descriptors: [Descriptor?] = [nil, nil, nil]
+  private(set) var openDescriptors = 0
+  /// Descriptors that the process may have.
+  var descriptorsMax = Int.max
+  /// Connections waiting to be accepted: one queue for each reactor, and one that all share.
+  var backlogs: [[SimulatedSocket]]
+  private let reactorCount: Int
+  /// Listening descriptors registered by each reactor, with their listener numbers.
+  private var listening: [[(fd: Int32, number: UInt32)]]
+
+  // Doorbells.
+  var isSleeping: [Bool]
+  var isRung: [Bool]
+  var collected: [Collected]
+  /// Lets other reactors run in the middle of what one does about its doorbell.
+  var interleave: ((_ except: Int, _ preferred: Int?) -> Void)?
+
+  init(reactorCount: Int, profile: WorldProfile, random: SimulationRandom) {
+    self.random = random
+    self.profile = profile
+    self.reactorCount = reactorCount
+    backlogs = Array(repeating: [], count: reactorCount + 1)
+    listening = Array(repeating: [], count: reactorCount)
+    isSleeping = Array(repeating: false, count: reactorCount)
+    isRung = Array(repeating: false, count: reactorCount)
+    collected = Array(repeating: Collected(), count: reactorCount)
+  }
+
+  /// Records what went wrong first.
+  func fail(_ text: @autoclosure () -> String) {
+    if failure == nil { failure = text() }
+  }
+
+  func nextSequence() -> Int {
+    sequence += 1
+    return sequence
+  }
+
+  /// Notes an event for the hash.
+  func note(_ kind: Int, _ first: Int, _ second: Int = 0) {
+    hash.mix(kind)
+    hash.mix(first)
+    hash.mix(second)
+  }
+
+  /// Moves the clock, and everything that is on its way.
+  func advance(by nanoseconds: UInt64) {
+    now += nanoseconds
+    for socket in sockets { socket.advance(to: now) }
+  }
+
+  /// When something next arrives anywhere.
+  var nextArrival: UInt64? {
+    var next: UInt64?
+    for socket in sockets { if let time = socket.nextArrival { next = min(next ?? .max, time) } }
+    return next
+  }
+
+  /// How long the next piece is on its way.
+  func delay() -> UInt64 {
+    guard hasFaults else { return 0 }
+    if random.perMille(3) { return UInt64(random.below(300_000_000)) }
+    return random.perMille(400) ? 0 : UInt64(random.skewed(Int(profile.delayMax)))
+  }
+
+  // MARK: Descriptors
+
+  func open(_ descriptor: Descriptor) -> Int32? {
+    if openDescriptors >= descriptorsMax { return nil }
+    openDescriptors += 1
+    for number in 3..<descriptors.count where descriptors[number] == nil {
+      descriptors[number] = descriptor
+      return Int32(number)
+    }
+    descriptors.append(descriptor)
+    return Int32(descriptors.count - 1)
+  }
+
+  func free(_ fd: Int32, _ call: StaticString) {
+    guard fd >= 0, Int(fd) < descriptors.count, descriptors[Int(fd)] != nil else {
+      fail("\(call) of descriptor \(fd), which is not open")
+      return
+    }
+    descriptors[Int(fd)] = nil
+    openDescriptors -= 1
+  }
+
+  func isReserve(_ fd: Int32) -> Bool {
+    if fd >= 0, Int(fd) < descriptors.count, case .reserve = descriptors[Int(fd)] { return true }
+    return false
+  }
+
+  func socket(_ fd: Int32, _ call: StaticString) -> SimulatedSocket? {
+    if fd >= 0, Int(fd) < descriptors.count, case .socket(let socket) = descriptors[Int(fd)] { return socket }
+    fail("\(call) on descriptor \(fd), which is no open socket")
+    return nil
+  }
+
+  func backlog(_ fd: Int32) -> Int? {
+    if fd >= 0, Int(fd) < descriptors.count, case .listener(let queue) = descriptors[Int(fd)] { return queue }
+    fail("accept on descriptor \(fd), which is no listener")
+    return nil
+  }
+
+  // MARK: Readiness
+
+  func listen(reactor: Int, fd: Int32, number: UInt32) { listening[reactor].append((fd, number)) }
+  func stopListening(reactor: Int, fd: Int32) { listening[reactor].removeAll { $0.fd == fd } }
+
+  /// Whether epoll_wait would return at once.
+  func isReady(_ reactor: Int) -> Bool {
+    if isRung[reactor] { return true }
+    if listening[reactor].contains(where: { backlog($0.fd).map { !backlogs[$0].isEmpty } ?? false }) { return true }
+    return sockets.contains { $0.reactor == reactor && $0.token != nil && $0.hasEdge && !$0.isServerClosed }
+  }
+
+  /// epoll_wait: collects readiness, in any order, sometimes only a few at a time.
+  func collect(_ reactor: Int) -> Int {
+    var batch = Collected(events: [], wokeNanoseconds: now)
+    var edges = sockets.filter { $0.reactor == reactor && $0.token != nil && $0.hasEdge && !$0.isServerClosed }
+    shuffle(&edges)
+    let limit = hasFaults && random.perMille(200) ? random.within(1...4) : Reactor.eventsMax
+    for socket in edges.prefix(limit) {
+      socket.hasEdge = false
+      let state = socket.readiness
+      var readiness: Readiness = []
+      if state.readable { readiness.insert(.readable) }
+      if state.writable { readiness.insert(.writable) }
+      if state.readEnd { readiness.insert(.readEnd) }
+      if state.broken { readiness.insert(.broken) }
+      if let token = socket.token, !readiness.isEmpty { batch.events.append((token, readiness)) }
+    }
+    for listener in listening[reactor] {
+      guard let queue = backlog(listener.fd), !backlogs[queue].isEmpty else { continue }
+      let event = (SlabToken(index: listener.number, generation: 0), Readiness.readable)
+      batch.events.insert(event, at: random.below(batch.events.count + 1))
+    }
+    if isRung[reactor] { batch.events.insert(nil, at: random.below(batch.events.count + 1)) }
+    collected[reactor] = batch
+    note(1, reactor, batch.events.count)
+    return batch.events.count
+  }
+
+  private func shuffle(_ list: inout [SimulatedSocket]) {
+    var index = list.count - 1
+    while index > 0 {
+      list.swapAt(index, random.below(index + 1))
+      index -= 1
+    }
+  }
+
+  // MARK: Connections
+
+  /// A client connects to one of the reactors' listeners, or to the shared one.
+  func connect(to queue: Int? = nil) -> SimulatedSocket {
+    socketCount += 1
+    let socket = SimulatedSocket(
+      id: socketCount, upCapacity: 64 + random.skewed(profile.upCapacityMax),
+      downCapacity: 64 + random.skewed(profile.downCapacityMax))
+    sockets.append(socket)
+    backlogs[queue ?? random.below(backlogs.count)].append(socket)
+    return socket
+  }
+
+  /// Forgets connections that are over at both ends.
+  func sweep() { sockets.removeAll { $0.isOver } }
+}

@@ -1,0 +1,292 @@
+// One simulated run from one seed: several reactors, their clients and the network between them, a step at a time.
+import Auth
+import Buffers
+import EventLoop
+import Glibc
+
+@testable import Gateway
+
+/// What a run came to.
+struct SimulationReport: CustomStringConvertible {
+  let seed: UInt64
+  /// Steps asked for, which the replay needs too.
+  let stepsAsked: Int
+  let steps: Int
+  let failure: String?
+  let hash: UInt64
+  let sessions: Int
+  let deliveries: Int
+  let required: Int
+  /// Counters of all reactors together.
+  let counters: [Counter: Int]
+  let closes: [CloseReason: Int]
+
+  var description: String {
+    let end = failure.map { "FAILED at step \(steps): \($0)" } ?? "ok"
+    return "simulation seed \(seed), \(steps) steps, \(sessions) sessions, \(deliveries) deliveries, "
+      + "\(required) checked as required: \(end)\n  replay: make sim SEED=\(seed) STEPS=\(stepsAsked)"
+  }
+}
+
+final class Simulation {
+  private let seed: UInt64
+  private let stepsAsked: Int
+  private let plan: SimulationPlan
+  private let world: SimulatedWorld
+  private let oracle: Oracle
+  private let shared: SharedState
+  private var reactors: [SimulatedReactor] = []
+  private var clients: [SimulatedClient] = []
+  private var steps = 0
+  private var isInterleaving = false
+  /// When the lack of descriptors ends; 0 while there is none.
+  private var exhaustedUntil: UInt64 = 0
+
+  /// Steps after which a run that should come to rest has failed to.
+  private static let restStepsMax = 400_000
+  /// One for the process, because each has a thread; what it writes goes nowhere.
+  private static let logger = Logger(format: .text, level: .error, fileDescriptor: unsafe open("/dev/null", O_WRONLY))
+
+  init(seed: UInt64, steps: Int) throws {
+    self.seed = seed
+    stepsAsked = steps
+    var random = SimulationRandom(seed: seed)
+    let plan = SimulationPlan(random: &random)
+    self.plan = plan
+    world = SimulatedWorld(reactorCount: plan.reactorCount, profile: plan.world, random: random)
+    oracle = Oracle(world: world)
+    let mounts = try MountTable.build([MountConfiguration(.any, .dialect(.channels))])
+    shared = try SharedState(
+      configuration: plan.configuration, logger: Self.logger,
+      listeners: [
+        ListenerState(mounts: mounts, isAdmin: false, isShared: false, readsProxyHeader: false),
+        ListenerState(mounts: mounts, isAdmin: false, isShared: true, readsProxyHeader: false),
+      ],
+      doorbells: (0..<plan.reactorCount).map { _ in try Doorbell() }, connectionsMax: plan.connectionsMax)
+    var links = ReactorLinks(count: plan.reactorCount)
+    for number in 0..<plan.reactorCount {
+      let fds = [number, plan.reactorCount].map { world.open(.listener(queue: $0)) ?? -1 }
+      reactors.append(
+        SimulatedReactor(
+          number: number, world: world, shared: shared, links: links.take(number), listenerFds: fds))
+    }
+    for number in 0..<plan.clientCount {
+      clients.append(SimulatedClient(number: number, world: world, oracle: oracle, plan: plan))
+    }
+    world.interleave = { [unowned self] busy, preferred in interleave(busy, preferred) }
+  }
+
+  func run() -> SimulationReport {
+    while steps < stepsAsked && world.failure == nil { chaos() }
+    rest()
+    probe()
+    if world.failure == nil { oracle.checkNothingMissing() }
+    plan.endsByStop ? stop() : leave()
+    checkLeftovers()
+    world.interleave = nil
+    return report()
+  }
+
+  // MARK: Steps
+
+  /// One step of the faulty part.
+  private func chaos() {
+    if world.random.perMille(2) {
+      world.advance(by: UInt64(world.random.skewed(2_000_000_000)))
+    } else {
+      world.advance(by: UInt64(world.random.below(300_000)))
+    }
+    if world.random.perMille(2) { exhaust() }
+    if exhaustedUntil > 0 && world.now >= exhaustedUntil { recover() }
+    if plan.isHeavy && world.random.perMille(8) { avalanche() }
+    if world.random.perMille(550) {
+      let reactor = world.random.pick(reactors)
+      if reactor.canStep { reactor.step() }
+    } else {
+      world.random.pick(clients).step(mayAct: true)
+    }
+    finishStep()
+  }
+
+  private func finishStep() {
+    steps += 1
+    for reactor in reactors { reactor.checkWake() }
+    if steps % 16 == 0 { world.sweep() }
+  }
+
+  /// Other reactors run while one is in the middle of its doorbell protocol.
+  private func interleave(_ busy: Int, _ preferred: Int?) {
+    guard !isInterleaving, world.random.perMille(250) else { return }
+    isInterleaving = true
+    for _ in 0..<world.random.within(1...4) {
+      let number = preferred ?? world.random.below(reactors.count)
+      if number != busy && reactors[number].canStep { reactors[number].step() }
+    }
+    isInterleaving = false
+  }
+
+  /// From now on there are no more descriptors than are open, for a while.
+  private func exhaust() {
+    world.descriptorsMax = world.openDescriptors + world.random.below(2)
+    exhaustedUntil = world.now + UInt64(world.random.skewed(2_000_000_000))
+    for client in clients where client.session?.phase == .handshake { client.session?.excuses.insert(.crowded) }
+  }
+
+  private func recover() {
+    world.descriptorsMax = .max
+    exhaustedUntil = 0
+  }
+
+  /// Megabytes for one reactor at once, while some that would get them are breaking: it flushes half-way through its events.
+  private func avalanche() {
+    let open = clients.filter { $0.session?.isAlive ?? false }
+    guard let reactor = open.first?.session?.socket.reactor, open.count > 3 else { return }
+    for client in open.dropFirst(2) {
+      guard let session = client.session, session.socket.reactor == reactor else { continue }
+      for _ in 0..<4 { client.publish(session, topic: 0, padding: 120_000) }
+      for _ in 0..<20 { client.step(mayAct: false) }
+    }
+    for client in open.prefix(2) {
+      if let session = client.session, session.socket.reactor == reactor { client.vanish(session) }
+    }
+    world.advance(by: 400_000_000)
+    for _ in 0..<2 where reactors[reactor].canStep { reactors[reactor].step() }
+  }
+
+  // MARK: The quiet part
+
+  /// Runs without faults until nothing is left to do but to wait for timers, or to `time` if that is later.
+  private func rest(until time: UInt64 = 0) {
+    if world.hasFaults {
+      world.hasFaults = false
+      recover()
+      for client in clients { client.calmDown() }
+    }
+    let limit = steps + Self.restStepsMax
+    while world.failure == nil {
+      world.advance(by: 1_000)
+      var hasWorked = false
+      for client in clients where client.hasWork {
+        client.step(mayAct: false)
+        hasWorked = true
+      }
+      for reactor in reactors where reactor.canStep {
+        reactor.step()
+        hasWorked = true
+      }
+      finishStep()
+      if steps > limit { world.fail("no rest after \(Self.restStepsMax) steps: \(restlessness)") }
+      if hasWorked { continue }
+      let next = world.nextArrival
+      if next == nil && reactors.allSatisfy(\.isIdle) && world.now >= time { return }
+      var wake = next ?? (time > world.now ? time : .max)
+      for reactor in reactors { if let at = reactor.wakesAt { wake = min(wake, at) } }
+      world.advance(by: wake > world.now && wake != .max ? wake - world.now : 1_000_000)
+    }
+  }
+
+  /// What keeps the run from coming to rest, for the message of a failure.
+  private var restlessness: String {
+    let busyClients = clients.filter(\.hasWork).map { "client \($0.number) in \($0.session?.description ?? "none")" }
+    let busyReactors = reactors.map {
+      "reactor \($0.number) \($0.state) after \($0.turns) turns, can step: \($0.canStep), \($0.sleep)"
+    }
+    return (busyClients + busyReactors).joined(separator: "; ") + "; at \(world.now)"
+  }
+
+  /// Every connection that lives must answer, also after two heartbeats of silence.
+  private func probe() {
+    let heartbeat = UInt64(plan.configuration.heartbeatIntervalMilliseconds) * 1_000_000
+    for wait in [0, heartbeat * 5 / 2] {
+      rest(until: world.now + wait)
+      let alive = clients.compactMap { client in client.session.map { (client, $0) } }.filter { $0.1.isAlive }
+      for (client, session) in alive { client.ping(session) }
+      rest()
+      for (_, session) in alive where world.failure == nil {
+        if !session.isAlive { world.fail("\(session) ended in peace") }
+        if let first = session.expectations.first { world.fail("\(session) still waits for \(first.what)") }
+        if !session.pings.isEmpty { world.fail("\(session) still waits for a protocol pong") }
+      }
+    }
+  }
+
+  // MARK: The end
+
+  /// Every client leaves in its own way.
+  private func leave() {
+    for client in clients {
+      guard let session = client.session else { continue }
+      switch world.random.below(3) {
+      case 0 where session.isAlive: client.close(session)
+      case 1: client.vanish(session)
+      default:
+        session.excuses.insert(.left)
+        client.leave(session)
+      }
+    }
+    restUntilEmpty()
+    // Chunks that another reactor gave back meanwhile are only collected when there is something to send again.
+    for reactor in reactors where world.failure == nil { touch(reactor) }
+    restUntilEmpty()
+  }
+
+  /// A client comes, is welcome and leaves, at one reactor.
+  private func touch(_ reactor: SimulatedReactor) {
+    let socket = world.connect(to: reactor.number)
+    socket.up.capacity = 4_096
+    socket.down.capacity = 4_096
+    socket.up.send(Array("GET / HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n\r\n".utf8), now: world.now, delay: 0)
+    rest()
+    let answer = String(decoding: socket.down.read(4_096, now: world.now), as: UTF8.self)
+    if !answer.hasPrefix("HTTP/1.1 426 ") { world.fail("reactor \(reactor.number) answers \(answer)") }
+    socket.isClientGone = true
+    socket.up.end(now: world.now, delay: 0)
+  }
+
+  /// The gateway stops: 1001 to everyone, and no connection is left.
+  private func stop() {
+    for client in clients { client.session?.excuses.insert(.stopping) }
+    shared.stop()
+    for number in 0..<plan.reactorCount { world.isRung[number] = true }
+    let told = clients.compactMap(\.session).filter { $0.phase == .open && $0.isWelcome }
+    restUntilEmpty()
+    for session in told where session.phase == .open { world.fail("\(session) was not told that the gateway stops") }
+  }
+
+  private func restUntilEmpty() {
+    // The longest patience of the gateway is with someone who has not finished a request.
+    let limit = world.now + 60_000_000_000
+    while world.failure == nil {
+      rest(until: world.now + 500_000_000)
+      if shared.connections == 0 && world.sockets.allSatisfy({ $0.isServerClosed }) { return }
+      if world.now > limit { world.fail("\(shared.connections) connections are still there a minute after all left") }
+    }
+  }
+
+  private func checkLeftovers() {
+    for reactor in reactors where world.failure == nil {
+      for (name, count) in reactor.leftovers where count != 0 {
+        // A stopped gateway has no reason to collect its chunks.
+        if plan.endsByStop && name == "waiting bytes" { continue }
+        world.fail("reactor \(reactor.number) ends with \(count) \(name)")
+      }
+    }
+    if world.failure != nil { return }
+    if shared.connections != 0 { world.fail("the gateway still counts \(shared.connections) connections") }
+    let expected = plan.reactorCount * 3
+    if world.openDescriptors > expected || world.openDescriptors < plan.reactorCount * 2 {
+      world.fail("\(world.openDescriptors) descriptors are open, of \(expected) for listeners and reserves")
+    }
+  }
+
+  private func report() -> SimulationReport {
+    var counters: [Counter: Int] = [:]
+    for counter in Counter.allCases { counters[counter] = reactors.reduce(0) { $0 + $1.counter(counter) } }
+    var closes: [CloseReason: Int] = [:]
+    for reason in CloseReason.allCases { closes[reason] = reactors.reduce(0) { $0 + $1.closes(reason) } }
+    return SimulationReport(
+      seed: seed, stepsAsked: stepsAsked, steps: steps, failure: world.failure, hash: world.hash.value,
+      sessions: oracle.sessions.count, deliveries: oracle.deliveries, required: oracle.required, counters: counters,
+      closes: closes)
+  }
+}

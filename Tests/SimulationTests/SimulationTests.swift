@@ -1,0 +1,71 @@
+// Runs the simulation over a few seeds, or over those that the environment asks for. docs/TESTING.md, "Simulation".
+import Foundation
+import Testing
+
+@testable import Gateway
+
+@Suite("A gateway in a simulated network")
+struct SimulationTests {
+  /// The environment's number of that name.
+  private static func setting(_ name: String) -> Int? { ProcessInfo.processInfo.environment[name].flatMap { Int($0) } }
+
+  @Test("from any seed, everyone gets what they subscribed to, once and in order, and nothing is left behind")
+  func seeds() throws {
+    let first = Self.setting("MARTLET_SIM_SEED") ?? 1
+    let count = Self.setting("MARTLET_SIM_SEEDS") ?? (Self.setting("MARTLET_SIM_SEED") == nil ? 24 : 1)
+    let steps = Self.setting("MARTLET_SIM_STEPS") ?? 2_000
+    let isVerbose = Self.setting("MARTLET_SIM_VERBOSE") != nil
+    var total = SimulationTotals()
+    for seed in first..<(first + count) {
+      let report = try Simulation(seed: UInt64(seed), steps: steps).run()
+      if isVerbose { print(report) }
+      total.add(report)
+      #expect(report.failure == nil, "\(report)")
+    }
+    if isVerbose { print(total) }
+    #expect(count < 24 || total.isBusy, "\(total)")
+  }
+
+  @Test("the same seed gives the same run")
+  func determinism() throws {
+    let seed = UInt64(Self.setting("MARTLET_SIM_SEED") ?? 7)
+    let one = try Simulation(seed: seed, steps: 1_500).run()
+    let two = try Simulation(seed: seed, steps: 1_500).run()
+    #expect(one.hash == two.hash)
+    #expect(one.steps == two.steps && one.deliveries == two.deliveries)
+    let other = try Simulation(seed: seed + 1, steps: 1_500).run()
+    #expect(one.hash != other.hash)
+  }
+}
+
+/// What all seeds together have exercised.
+struct SimulationTotals: CustomStringConvertible {
+  private(set) var steps = 0
+  private(set) var sessions = 0
+  private(set) var deliveries = 0
+  private(set) var required = 0
+  private(set) var counters: [Counter: Int] = [:]
+  private(set) var closes: [CloseReason: Int] = [:]
+
+  mutating func add(_ report: SimulationReport) {
+    steps += report.steps
+    sessions += report.sessions
+    deliveries += report.deliveries
+    required += report.required
+    counters.merge(report.counters) { $0 + $1 }
+    closes.merge(report.closes) { $0 + $1 }
+  }
+
+  /// Whether the seeds did what they are for: a simulation in which nothing happens finds nothing.
+  var isBusy: Bool {
+    deliveries > 1_000 && required > 500 && counters[.wakeUps, default: 0] > 50
+      && closes[.slow, default: 0] > 0 && closes[.networkError, default: 0] > 0 && closes[.client, default: 0] > 0
+      && closes[.noPong, default: 0] > 0
+  }
+
+  var description: String {
+    let counts = Counter.allCases.map { "\($0) \(counters[$0, default: 0])" }.joined(separator: ", ")
+    let ends = CloseReason.allCases.map { "\($0.label) \(closes[$0, default: 0])" }.joined(separator: ", ")
+    return "\(steps) steps, \(sessions) sessions, \(deliveries) deliveries, \(required) required; \(counts); \(ends)"
+  }
+}
