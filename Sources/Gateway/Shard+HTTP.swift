@@ -53,9 +53,10 @@ extension Shard where Kernel: ~Copyable {
         inbound.body = nil
         connections[slot].phase = .head
         return true
-      case .failure:
+      case .failure(let status):
         // The answer has gone out already; all that is left is to end the connection.
         inbound.body = nil
+        if let refusal = Refusal(status) { countRefusal(slot, refusal) }
         finish(slot, .httpRefused)
         return false
       }
