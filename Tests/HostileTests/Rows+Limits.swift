@@ -41,14 +41,14 @@ extension Rows {
     },
     .scenario(12, "X-Forwarded-For from a trusted peer", .trustedProxy, .refused("http_401")) { victim throws in
       try logged(victim, "203.0.113.1", sees: "203.0.113.1")
-      // Refused lines are held to ten a second, and there are eight here.
+      // Lines of one reason are held to ten a second, and there are eight here.
       try logged(victim, "198.51.100.1, 203.0.113.2, 10.1.2.3", sees: "203.0.113.2")
       try logged(victim, "127.0.0.1, 203.0.113.3", sees: "203.0.113.3")
       try logged(victim, "forged, 203.0.113.4", sees: "203.0.113.4")
       try logged(victim, "forged", sees: "127.0.0.1")
       try logged(victim, String(repeating: ",", count: 5_000), sees: "127.0.0.1")
-      try logged(victim, "0.0.0.0", sees: "127.0.0.1")
-      try logged(victim, "[2001:db8::5]:443", sees: "2001:db8:")
+      try logged(victim, "::", sees: "127.0.0.1")
+      try logged(victim, "[2001:db8::5]:443", sees: "[2001:db8:")
     },
     .scenario(12, "the limit by address behind a proxy", .trustedProxy, .refused("http_429", times: 2)) {
       victim throws in
@@ -112,7 +112,8 @@ extension Rows {
       13, "1 000 over the connection limit that say nothing", .connectionLimit,
       .counted("connections_refused_total", event: "connection-limit")
     ) { victim throws in
-      let sockets = try (0..<1_000).map { _ in try victim.connect() }
+      // Some are reset before they know that they are connected.
+      let sockets = (0..<1_000).compactMap { _ in try? victim.connect() }
       for socket in sockets { _ = Victim.read(socket, toEnd: true) }
       #expect(letsIn(victim))
     },

@@ -11,6 +11,8 @@ final class Victim {
   let bystander: Bystander
   /// Open connections when nobody attacks: the bystander's and that of the request for the metrics.
   let connectionsAtRest: Int
+  /// Milliseconds that each row took.
+  private var durations: [(row: String, milliseconds: Int)] = []
   /// Resident bytes after warm-up.
   private let residentBytes: Int
 
@@ -46,6 +48,7 @@ final class Victim {
 
   /// Carries out a row and checks everything that must hold afterwards.
   func run(_ row: HostileRow) throws {
+    let start = ContinuousClock.now
     let before = try Metrics(of: gateway)
     let logStart = gateway.log.utf8.count
     bystander.beginRow()
@@ -57,6 +60,7 @@ final class Victim {
     }
     try checkTrace(row.trace, since: before, logStart: logStart)
     try checkOthers()
+    durations.append((row.testDescription, Int(start.duration(to: .now) / .milliseconds(1))))
   }
 
   /// The gateway runs, the bystander noticed nothing, and all connections of the attack are gone.
@@ -127,6 +131,10 @@ final class Victim {
         + "quiet p50 \(percentile(50, of: record.quiet)) p99 \(percentile(99, of: record.quiet)), "
         + "attacked p50 \(percentile(50, of: record.attacked)) p99 \(percentile(99, of: record.attacked)) "
         + "max \(record.attacked.max() ?? 0); longest turn \(Int(lag * 1_000)) ms")
+    for (row, milliseconds) in durations.sorted(by: { $0.milliseconds > $1.milliseconds }).prefix(4)
+    where milliseconds > 1_000 {
+      print("  \(milliseconds) ms for \(row)")
+    }
     #expect(after <= residentBytes + residentBytes / 10 + Self.residentGrowthMax, "\(setup): memory was not given back")
     #expect(end.status == 0, "the gateway said:\n\(end.log.suffix(4_000))")
     #expect(!end.log.contains("eyJ"), "a token stands in the log")
