@@ -53,6 +53,9 @@ let package = Package(
     .testTarget(
       name: "EndToEndTests", dependencies: ["martlet", "TestSupport"], exclude: ["Clients"], swiftSettings: settings),
     .testTarget(
+      name: "HostileTests", dependencies: ["martlet", "TestSupport", "Compression", "Buffers"],
+      swiftSettings: settings),
+    .testTarget(
       name: "SimulationTests", dependencies: ["Gateway", "Topics", "Auth", "EventLoop", "Buffers"],
       swiftSettings: settings),
     .testTarget(name: "CommandLineTests", dependencies: ["martlet", "Gateway", "Auth"], swiftSettings: settings),

@@ -53,9 +53,10 @@ extension Shard where Kernel: ~Copyable {
         inbound.body = nil
         connections[slot].phase = .head
         return true
-      case .failure:
+      case .failure(let status):
         // The answer has gone out already; all that is left is to end the connection.
         inbound.body = nil
+        if let refusal = Refusal(status) { countRefusal(slot, refusal) }
         finish(slot, .httpRefused)
         return false
       }
@@ -129,22 +130,22 @@ extension Shard where Kernel: ~Copyable {
       if head.method == .get || head.method == .head {
         answer(slot, head, .upgradeRequired, "Upgrade Required")
       } else {
-        refuse(slot, .methodNotAllowed)
+        refuse(slot, head, .methodNotAllowed)
       }
       return
     case .refuse(let status):
-      refuse(slot, status)
+      refuse(slot, head, status)
       return
     }
     if let origin = head.origin {
       let host = bytes.extracting(head.host ?? 0..<0)
       if !shared.origins.allows(origin: bytes.extracting(origin), host: host) {
-        refuse(slot, .forbidden, as: .forbiddenOrigin)
+        refuse(slot, head, .forbidden, as: .forbiddenOrigin)
         return
       }
     }
     if role == .channels, let status = authenticateChannels(slot, head, bytes) {
-      refuse(slot, status)
+      refuse(slot, head, status)
       return
     }
     let deflate = mount.compression ? negotiateDeflate(head, bytes) : nil
@@ -154,8 +155,11 @@ extension Shard where Kernel: ~Copyable {
   }
 
   /// Answers with a refusal and closes.
-  private mutating func refuse(_ slot: UInt32, _ status: HTTPStatus, as refusal: Refusal? = nil) {
+  private mutating func refuse(
+    _ slot: UInt32, _ head: HTTPRequestHead, _ status: HTTPStatus, as refusal: Refusal? = nil
+  ) {
     var response = HTTPResponse(status, contentType: "text/plain")
+    response.omitsBody = head.method == .head
     if status == .methodNotAllowed { response.allow = "GET" }
     respond(slot, response, body: status.reason, as: refusal)
   }

@@ -1,0 +1,64 @@
+// The settings of a gateway that rows of the table need. Constants.
+
+/// One gateway process serves all rows of a setup, one after the other.
+enum Setup: String, CaseIterable, Sendable {
+  /// The default limits, a list of origins, and every line of the log.
+  case standard
+  /// Deadlines of a second or less.
+  case deadlines
+  /// A backlog that is soon full.
+  case backlog
+  /// A backlog that is soon too old.
+  case age
+  case connectionLimit
+  case addressLimit
+  case addressRate
+  case trustedProxy
+  case proxyProtocol
+  /// Fewer descriptors than connections that are allowed.
+  case descriptors
+  /// The defaults on two reactors, for thousands of clients.
+  case storm
+
+  var reactors: Int { self == .storm ? 2 : 1 }
+
+  /// The limit of open files of the process; nil for that of the tests.
+  var descriptors: Int? { self == .descriptors ? 96 : nil }
+
+  /// The flags of `serve`.
+  var arguments: [String] {
+    settings.flatMap { ["--set", $0] } + flags
+  }
+
+  /// What every connection sends first.
+  var preamble: String { self == .proxyProtocol ? "PROXY TCP4 198.51.100.7 127.0.0.1 40000 8080\r\n" : "" }
+
+  private var settings: [String] {
+    switch self {
+    case .standard: ["corsOrigins=https://allowed.com,*.allowed.org"]
+    case .deadlines:
+      [
+        "limits.handshakeTimeoutMilliseconds=800", "limits.closeTimeoutMilliseconds=500",
+        "heartbeatIntervalMilliseconds=1000",
+      ]
+    case .backlog: ["limits.outboundBytesMax=65536"]
+    case .age: ["limits.outboundAgeMillisecondsMax=1000", "limits.outboundBytesMax=1073741824"]
+    case .addressLimit: ["exemptsLocalAddresses=false", "limits.connectionsPerAddressMax=10"]
+    case .addressRate: ["exemptsLocalAddresses=false", "limits.acceptsPerAddressPerSecondMax=10"]
+    case .trustedProxy: ["trustedProxies=127.0.0.0/8,10.0.0.0/8", "limits.connectionsPerAddressMax=4"]
+    // Thousands who say nothing must not take long to go.
+    case .storm: ["limits.handshakeTimeoutMilliseconds=3000"]
+    case .proxyProtocol, .connectionLimit, .descriptors: []
+    }
+  }
+
+  private var flags: [String] {
+    switch self {
+    case .standard: ["--log-level", "debug"]
+    case .connectionLimit: ["--max-connections", "12"]
+    case .descriptors: ["--max-connections", "1000"]
+    case .proxyProtocol: ["--proxy-protocol"]
+    default: []
+    }
+  }
+}
