@@ -205,7 +205,8 @@ final class Simulation {
       for (_, session) in alive where world.failure == nil {
         if !session.isAlive { world.fail("\(session) ended in peace") }
         if let first = session.expectations.first { world.fail("\(session) still waits for \(first.what)") }
-        if !session.pings.isEmpty { world.fail("\(session) still waits for a protocol pong") }
+        // While a client does not read, the gateway answers one ping for many.
+        if !session.pings.isEmpty && !session.socket.wasBlocked { world.fail("\(session) still waits for a protocol pong") }
       }
     }
   }

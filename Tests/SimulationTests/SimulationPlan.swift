@@ -36,6 +36,9 @@ struct SimulationPlan {
     return shortest / 3
   }
 
+  /// Pings that may wait unanswered before the gateway calls them a flood.
+  var pingsBacklogMax: Int { configuration.limits.pingsBacklogMax }
+
   init(random: inout SimulationRandom) {
     isHeavy = random.perMille(80)
     isBursty = !isHeavy && random.perMille(100)
