@@ -217,7 +217,9 @@ final class Simulation {
         if !session.isAlive { world.fail("\(session) ended in peace") }
         if let first = session.expectations.first { world.fail("\(session) still waits for \(first.what)") }
         // While a client does not read, the gateway answers one ping for many.
-        if !session.pings.isEmpty && !session.socket.wasBlocked { world.fail("\(session) still waits for a protocol pong") }
+        if !session.pings.isEmpty && !session.socket.wasBlocked {
+          world.fail("\(session) still waits for a protocol pong")
+        }
       }
     }
   }

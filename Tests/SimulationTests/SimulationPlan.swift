@@ -75,7 +75,8 @@ struct SimulationPlan {
 
   private static func makeTopics(count: Int) -> [SimulatedTopic] {
     let all = [
-      [#""telemetry""#], [#""a""#, #""\u0061""#], [#""a:b""#], [#""news \"quoted\"""#], [#""grüße""#, #""gr\u00fc\u00dfe""#],
+      [#""telemetry""#], [#""a""#, #""\u0061""#], [#""a:b""#], [#""news \"quoted\"""#],
+      [#""grüße""#, #""gr\u00fc\u00dfe""#],
       [#""😀/1""#, #""\ud83d\ude00/1""#],
     ]
     return all.prefix(count).enumerated().map { SimulatedTopic(index: $0, spellings: $1) }
@@ -83,7 +84,8 @@ struct SimulationPlan {
 
   /// Signed once for the process: the same claims give the same tokens.
   private static let tokens: [String] = {
-    guard let key = JWTKey(secret: secret), let other = JWTKey(secret: "quite another secret, just as long as it") else {
+    guard let key = JWTKey(secret: secret), let other = JWTKey(secret: "quite another secret, just as long as it")
+    else {
       return []
     }
     let good = (0..<3).map { JWTSigner.sign(claims: [("userId", .string("user-\($0)"))], key: key) }

@@ -68,6 +68,7 @@ struct SimulationTotals: CustomStringConvertible {
   var description: String {
     let counts = Counter.allCases.map { "\($0) \(counters[$0, default: 0])" }.joined(separator: ", ")
     let ends = CloseReason.allCases.map { "\($0.label) \(closes[$0, default: 0])" }.joined(separator: ", ")
-    return "\(steps) steps, \(sessions) sessions, \(deliveries) deliveries, \(required) required, \(overflows) overflows; \(counts); \(ends)"
+    return
+      "\(steps) steps, \(sessions) sessions, \(deliveries) deliveries, \(required) required, \(overflows) overflows; \(counts); \(ends)"
   }
 }
