@@ -6,8 +6,8 @@ public enum Base64URL {
   /// Appends the decoded bytes of `text[range]` to `out`.
   ///
   /// Strict: no padding, no white space, only the URL-safe alphabet, and the unused low bits of the last character must
-  /// be zero, so that every byte string has exactly one accepted spelling. False, and `out` as it was, for anything else
-  /// or for a range outside the text.
+  /// be zero, so that every byte string has exactly one accepted spelling. False, and `out` as it was, for anything
+  /// else or for a range outside the text.
   public static func decode(_ text: Span<UInt8>, in range: Range<Int>, into out: inout ByteBuffer) -> Bool {
     guard range.lowerBound >= 0, range.upperBound <= text.count, range.count & 3 != 1 else { return false }
     let before = out.count

@@ -1,4 +1,5 @@
-// A strict JSON reader for token headers and claims (RFC 8259), small because tokens are. Stateless over borrowed bytes.
+// A strict JSON reader for token headers and claims (RFC 8259), small because tokens are. Stateless over borrowed
+// bytes.
 import Buffers
 
 /// What sort of JSON value a member has.

@@ -1,4 +1,5 @@
-// The digests of libcrypto that the gateway needs, behind spans: SHA-1, HMAC-SHA-256, constant-time comparison. Any thread.
+// The digests of libcrypto that the gateway needs, behind spans: SHA-1, HMAC-SHA-256, constant-time comparison. Any
+// thread.
 import Buffers
 import CCrypto
 

@@ -1,4 +1,5 @@
-// The claims of one verified token, kept as its decoded bytes and a table of its members. Owned by the verifying thread.
+// The claims of one verified token, kept as its decoded bytes and a table of its members. Owned by the verifying
+// thread.
 import Buffers
 
 /// The claims set of a token that `JWTVerifier` has accepted; empty before, and after a refusal.

@@ -1,4 +1,5 @@
-// What a token must fulfil, what is wrong with one that does not, and the secret it is checked with. Immutable, any thread.
+// What a token must fulfil, what is wrong with one that does not, and the secret it is checked with. Immutable, any
+// thread.
 import Buffers
 
 /// What a dialect asks of a token beyond a valid signature (PROTOCOLS G7).

@@ -1,4 +1,5 @@
-// A configured table of literal tokens and the users they stand for (PROTOCOLS 2.1, off by default). Immutable, any thread.
+// A configured table of literal tokens and the users they stand for (PROTOCOLS 2.1, off by default). Immutable, any
+// thread.
 import Buffers
 
 /// Why a table of static tokens was refused. Names users, never tokens.

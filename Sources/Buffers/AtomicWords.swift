@@ -24,8 +24,8 @@ public final class AtomicWords: @unchecked Sendable {
     unsafe words.deallocate()
   }
 
-  /// The word at `index`. Acquire: pairs with `setBit` and `store`, so whoever sees the value also sees what its writer did
-  /// before.
+  /// The word at `index`. Acquire: pairs with `setBit` and `store`, so whoever sees the value also sees what its writer
+  /// did before.
   @inlinable
   public func load(_ index: Int) -> UInt64 {
     precondition(index >= 0 && index < count)

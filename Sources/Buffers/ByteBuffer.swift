@@ -147,8 +147,8 @@ public struct ByteBuffer: ~Copyable {
 
   /// Sets the number of bytes in use, for a caller that has written into `writable` space or wants fewer.
   ///
-  /// A count over `capacity` or below zero is clamped. Bytes that were never written read as whatever the allocator left
-  /// unless the buffer was made by `init(zeroed:)`.
+  /// A count over `capacity` or below zero is clamped. Bytes that were never written read as whatever the allocator
+  /// left unless the buffer was made by `init(zeroed:)`.
   @inlinable
   public mutating func truncate(to count: Int) {
     used = min(max(count, 0), used)

@@ -5,8 +5,8 @@ import Synchronization
 @usableFromInline
 struct ChunkHeader: ~Copyable {
   /// Reactors that may still read the chunk: its owner, and one for every post on its way or not yet done with.
-  /// Increments are relaxed (the incrementing thread already holds the chunk, and the ring hands it over); decrements release
-  /// the reader's accesses, and the owner's load acquires them before it reuses the memory.
+  /// Increments are relaxed (the incrementing thread already holds the chunk, and the ring hands it over); decrements
+  /// release the reader's accesses, and the owner's load acquires them before it reuses the memory.
   @usableFromInline let holders = Atomic<Int>(1)
   @usableFromInline let capacity: Int
 
@@ -16,8 +16,8 @@ struct ChunkHeader: ~Copyable {
 /// A handle on a chunk: plain bits that travel through a ring. It owns nothing by itself; holds are counted by hand, by
 /// `Outbox` alone.
 ///
-/// The owner appends; bytes once written never change while anyone else holds the chunk, so readers need no lock: they only
-/// look at ranges that were announced to them through a ring.
+/// The owner appends; bytes once written never change while anyone else holds the chunk, so readers need no lock: they
+/// only look at ranges that were announced to them through a ring.
 @safe
 public struct Chunk: BitwiseCopyable, @unchecked Sendable, Equatable {
   // SAFETY: see above; the pointer is freed by the owner only when it is the last holder.

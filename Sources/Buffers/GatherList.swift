@@ -34,7 +34,8 @@ public struct GatherList: ~Copyable {
   /// Adds a piece; ignored when the list is full.
   public mutating func append(_ piece: Span<UInt8>) {
     if isFull { return }
-    // SAFETY: the slot is below `piecesMax`; the caller keeps the chunk under the piece alive until the write has returned.
+    // SAFETY: the slot is below `piecesMax`; the caller keeps the chunk under the piece alive until the write has
+    // returned.
     unsafe piece.withUnsafeBufferPointer { bytes in
       unsafe vectors[used] = (UnsafeRawPointer(bytes.baseAddress), bytes.count)
     }

@@ -1,7 +1,7 @@
 // A growable array of plain values with one owner: work lists, pools and tables of one reactor.
 
-/// An array of trivially copyable elements without reference counting: reading or writing an element is one bounds check and
-/// one access, and nothing is retained. Owned by one thread.
+/// An array of trivially copyable elements without reference counting: reading or writing an element is one bounds
+/// check and one access, and nothing is retained. Owned by one thread.
 @safe
 public struct GrowableArray<Element: BitwiseCopyable>: ~Copyable {
   /// Nil while nothing is allocated.

@@ -17,7 +17,8 @@ public struct InternTable: ~Copyable {
 
   @usableFromInline var entries = GrowableArray<Entry>()
   @usableFromInline var free = GrowableArray<UInt32>()
-  /// Open addressing with linear probing: id + 1, 0 for a slot that is empty. A power of two long, at most three quarters full.
+  /// Open addressing with linear probing: id + 1, 0 for a slot that is empty. A power of two long, at most three
+  /// quarters full.
   @usableFromInline var index: GrowableArray<UInt32>
   @usableFromInline var live = 0
 
@@ -38,7 +39,8 @@ public struct InternTable: ~Copyable {
   /// Ids ever given are below this.
   @inlinable public var idEnd: Int { entries.count }
 
-  /// The hash by which a string is found: keyed at random for each process, so that nobody outside can provoke collisions.
+  /// The hash by which a string is found: keyed at random for each process, so that nobody outside can provoke
+  /// collisions.
   @inlinable
   public static func hash(_ bytes: Span<UInt8>, space: UInt8 = 0) -> UInt32 {
     var hasher = Hasher()

@@ -1,4 +1,5 @@
-// What one connection has yet to send: ranges of shared chunks, kept inside the connection's own struct. Its reactor's thread.
+// What one connection has yet to send: ranges of shared chunks, kept inside the connection's own struct. Its reactor's
+// thread.
 
 /// A range of bytes in one chunk of a reactor's `Outbox`.
 public struct Segment: BitwiseCopyable, Sendable, Equatable {
@@ -22,8 +23,8 @@ public struct Segment: BitwiseCopyable, Sendable, Equatable {
 /// The bytes that one connection has yet to send, oldest first. In the common case, everything queued in a turn is one
 /// contiguous range and the first segment is all there is; more segments form a list in the outbox's node pool.
 ///
-/// Between turns a queue that could not be sent *holds* its chunks; within a turn nothing needs holding, because no chunk is
-/// reused before the turn has ended.
+/// Between turns a queue that could not be sent *holds* its chunks; within a turn nothing needs holding, because no
+/// chunk is reused before the turn has ended.
 public struct OutboundQueue: BitwiseCopyable, Sendable {
   @usableFromInline var first = Segment(chunk: 0, start: 0, end: 0)
   /// The rest of the list, as node indices; `none` at the ends.

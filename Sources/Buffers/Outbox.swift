@@ -1,8 +1,8 @@
 // Everything a reactor sends in a turn: one log of encoded frames, and the segments of it that each connection is owed.
 
-/// The outgoing bytes of one reactor. A frame is appended once to the current chunk and then queued, as a range, on any number of
-/// connections; other reactors' chunks are adopted and queued the same way, so a broadcast is never copied per subscriber or
-/// per core. One thread.
+/// The outgoing bytes of one reactor. A frame is appended once to the current chunk and then queued, as a range, on any
+/// number of connections; other reactors' chunks are adopted and queued the same way, so a broadcast is never copied
+/// per subscriber or per core. One thread.
 @safe
 public struct Outbox: ~Copyable {
   /// Bytes of an ordinary chunk. A turn of small frames fits and stays in the second-level cache.
@@ -185,8 +185,8 @@ public struct Outbox: ~Copyable {
   /// Gives back holds taken by `share` for posts that were not sent after all.
   public mutating func unshare(_ chunk: Chunk, posts count: Int) { chunk.release(count) }
 
-  /// Takes over the hold that came with a post; the chunk stays readable at least until the turn ends. Returns the index to
-  /// use in segments.
+  /// Takes over the hold that came with a post; the chunk stays readable at least until the turn ends. Returns the
+  /// index to use in segments.
   public mutating func adopt(_ chunk: Chunk) -> UInt32 {
     var index = adopted.count
     while index > 0 && index > adopted.count - 4 {

@@ -1,6 +1,8 @@
-// A small growable array that lives inside another array's element: 16 bytes, nothing allocated while empty. One thread.
+// A small growable array that lives inside another array's element: 16 bytes, nothing allocated while empty. One
+// thread.
 
-/// A growable list of plain values whose owner frees it by hand, so that it can itself be a plain value in a larger table.
+/// A growable list of plain values whose owner frees it by hand, so that it can itself be a plain value in a larger
+/// table.
 @safe
 public struct PackedList<Element: BitwiseCopyable>: BitwiseCopyable {
   @usableFromInline var base: UnsafeMutablePointer<Element>?

@@ -1,4 +1,5 @@
-// Owned values named by a small number: the side allocations that a connection has only while it needs them. One thread.
+// Owned values named by a small number: the side allocations that a connection has only while it needs them. One
+// thread.
 
 /// A pool of non-copyable values that are taken out to be worked on and put back.
 @safe

@@ -1,8 +1,8 @@
 // The lock-free queue between two reactors: one producer thread, one consumer thread, fixed capacity.
 import Synchronization
 
-/// A counter alone on its cache line (two lines, because x86 prefetches pairs), so that the producer's writes do not evict what
-/// the consumer reads and the other way round.
+/// A counter alone on its cache line (two lines, because x86 prefetches pairs), so that the producer's writes do not
+/// evict what the consumer reads and the other way round.
 @usableFromInline
 struct PaddedCounter: ~Copyable {
   @usableFromInline let value = Atomic<Int>(0)
@@ -14,15 +14,15 @@ struct PaddedCounter: ~Copyable {
 @safe
 @usableFromInline
 final class RingStorage<Element: BitwiseCopyable & Sendable>: @unchecked Sendable {
-  // SAFETY: a slot is written only by the producer while it lies outside [consumed, published), and read only by the consumer
-  // while it lies inside; the two counters hand slots over with release and acquire.
+  // SAFETY: a slot is written only by the producer while it lies outside [consumed, published), and read only by the
+  // consumer while it lies inside; the two counters hand slots over with release and acquire.
   @usableFromInline let slots: UnsafeMutablePointer<Element>
   @usableFromInline let mask: Int
-  /// Slots the consumer has taken, ever. Stored with release by the consumer after reading the slots, loaded with acquire by the
-  /// producer before it overwrites them.
+  /// Slots the consumer has taken, ever. Stored with release by the consumer after reading the slots, loaded with
+  /// acquire by the producer before it overwrites them.
   @usableFromInline let consumed = PaddedCounter()
-  /// Slots the producer has made visible, ever. Stored with release by the producer after writing the slots, loaded with
-  /// acquire by the consumer before it reads them.
+  /// Slots the producer has made visible, ever. Stored with release by the producer after writing the slots, loaded
+  /// with acquire by the consumer before it reads them.
   @usableFromInline let published = PaddedCounter()
 
   init(capacity: Int) {
@@ -38,8 +38,8 @@ final class RingStorage<Element: BitwiseCopyable & Sendable>: @unchecked Sendabl
   }
 }
 
-/// A single-producer single-consumer ring of plain values. Make one with `RingBuffer.make(capacity:)` and move each end to its
-/// thread; that there is one of each is checked by the compiler, because both ends are non-copyable.
+/// A single-producer single-consumer ring of plain values. Make one with `RingBuffer.make(capacity:)` and move each end
+/// to its thread; that there is one of each is checked by the compiler, because both ends are non-copyable.
 public enum RingBuffer {
   /// A ring of `capacity` elements, a power of two.
   public static func make<Element: BitwiseCopyable & Sendable>(

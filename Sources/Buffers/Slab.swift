@@ -1,6 +1,7 @@
 // Fixed-capacity storage for the connections of one reactor, named by index and generation.
 
-/// Names one life of one slot. A token kept past that life is recognised as stale, because the slot's generation has moved on.
+/// Names one life of one slot. A token kept past that life is recognised as stale, because the slot's generation has
+/// moved on.
 public struct SlabToken: Sendable, Hashable, BitwiseCopyable {
   /// Generation in the high half, index in the low half; what epoll carries.
   public let rawValue: UInt64
@@ -15,8 +16,8 @@ public struct SlabToken: Sendable, Hashable, BitwiseCopyable {
   @inlinable public var generation: UInt32 { UInt32(truncatingIfNeeded: rawValue >> 32) }
 }
 
-/// A slab of plain structs. The whole capacity is reserved as address space at once and touched only as slots are first used,
-/// so an element never moves and an empty slab costs no memory. Owned by one thread.
+/// A slab of plain structs. The whole capacity is reserved as address space at once and touched only as slots are first
+/// used, so an element never moves and an empty slab costs no memory. Owned by one thread.
 @safe
 public struct Slab<Element: BitwiseCopyable>: ~Copyable {
   @usableFromInline let elements: UnsafeMutablePointer<Element>

@@ -59,11 +59,21 @@ extension Span where Element == UInt8 {
   }
 }
 
+extension StaticString {
+  /// The UTF-8 byte at `index` of a literal; an index outside it traps.
+  @inlinable
+  public func utf8Byte(_ index: Int) -> UInt8 {
+    precondition(index >= 0 && index < utf8CodeUnitCount)
+    // SAFETY: the precondition; a literal's bytes are constant.
+    return unsafe utf8Start[index]
+  }
+}
+
 extension MutableSpan where Element == UInt8 {
   /// Applies a WebSocket mask in place to `range`, eight bytes at a time.
   ///
-  /// `mask` holds the four key bytes in wire order from the low byte up; `phase` is how many payload bytes of the frame came
-  /// before this range (only its low two bits matter). RFC 6455 section 5.3. A range outside the span traps.
+  /// `mask` holds the four key bytes in wire order from the low byte up; `phase` is how many payload bytes of the frame
+  /// came before this range (only its low two bits matter). RFC 6455 section 5.3. A range outside the span traps.
   @inlinable
   public mutating func unmask(_ range: Range<Int>, mask: UInt32, phase: Int) {
     precondition(range.lowerBound >= 0 && range.upperBound <= count)

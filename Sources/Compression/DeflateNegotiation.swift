@@ -5,9 +5,9 @@ import Buffers
 public enum DeflateNegotiation {
   /// The parameters for the first offer in `line` that the server can accept; nil when there is none.
   ///
-  /// `line` is the value of one `Sec-WebSocket-Extensions` header line; a request may have several, and they are to be tried
-  /// in their order until one gives parameters. An offer with an unknown, repeated or ill-valued parameter, or one that
-  /// breaks the grammar, is declined by itself. Takes time linear in the length (HOSTILE 9).
+  /// `line` is the value of one `Sec-WebSocket-Extensions` header line; a request may have several, and they are to be
+  /// tried in their order until one gives parameters. An offer with an unknown, repeated or ill-valued parameter, or
+  /// one that breaks the grammar, is declined by itself. Takes time linear in the length (HOSTILE 9).
   public static func choose(_ line: Span<UInt8>, _ policy: DeflatePolicy) -> DeflateParameters? {
     var scanner = ExtensionScanner(line)
     return choose(&scanner, line, policy)
@@ -105,8 +105,8 @@ private struct Offer {
       serverMaxWindowBits: min(serverBits, policy.windowBitsMax),
       clientMaxWindowBits: clientMaxWindowBits ?? CompressionLimits.windowBitsMax,
       namesServerMaxWindowBits: serverMaxWindowBits != nil)
-    // A value of 8 stays unanswered: the offer itself says that the client keeps to it (RFC 7692 7.1.2.2), an inflater of 9
-    // reads it, and 9 would be more than was offered.
+    // A value of 8 stays unanswered: the offer itself says that the client keeps to it (RFC 7692 7.1.2.2), an inflater
+    // of 9 reads it, and 9 would be more than was offered.
     parameters.namesClientMaxWindowBits = clientMaxWindowBits.map { $0 >= CompressionLimits.windowBitsMin } ?? false
     if !parameters.clientNoContextTakeover && parameters.clientMaxWindowBits > policy.windowBitsMax {
       // The window would be kept for this connection alone: it is limited where the client lets itself be limited, else

@@ -1,4 +1,5 @@
-// What two peers agree on for permessage-deflate, and what this server is willing to agree on. Plain values; any thread.
+// What two peers agree on for permessage-deflate, and what this server is willing to agree on. Plain values; any
+// thread.
 
 /// The agreed parameters of permessage-deflate (RFC 7692 7.1).
 public struct DeflateParameters: Sendable, Equatable, BitwiseCopyable {
@@ -8,7 +9,8 @@ public struct DeflateParameters: Sendable, Equatable, BitwiseCopyable {
   public var clientNoContextTakeover: Bool
   /// The largest window of what the server sends, as a power of two, 9...15.
   public var serverMaxWindowBits: UInt8
-  /// The largest window of what the client sends, as a power of two, 9...15. An inflater with at least so many reads it.
+  /// The largest window of what the client sends, as a power of two, 9...15. An inflater with at least so many reads
+  /// it.
   public var clientMaxWindowBits: UInt8
   /// Whether the response must name `server_max_window_bits`: the offer did (RFC 7692 7.1.2.1).
   public var namesServerMaxWindowBits: Bool
@@ -42,9 +44,9 @@ public struct DeflateParameters: Sendable, Equatable, BitwiseCopyable {
 
 /// What the server agrees to, and how hard it compresses. From the configuration; the same for all reactors.
 ///
-/// Why the defaults: on JSON of 2 KiB, level 1 takes 29 µs for 39 % of the size and level 6 takes 41 µs for 37 %; at 16 KiB it is
-/// 165 µs against 305 µs. The reactor does nothing else meanwhile. A window over 4 KiB gains nothing on messages up to that
-/// size (33.0 % against 33.1 % at 16 KiB), and the small hash table is quick to clear.
+/// Why the defaults: on JSON of 2 KiB, level 1 takes 29 µs for 39 % of the size and level 6 takes 41 µs for 37 %; at 16
+/// KiB it is 165 µs against 305 µs. The reactor does nothing else meanwhile. A window over 4 KiB gains nothing on
+/// messages up to that size (33.0 % against 33.1 % at 16 KiB), and the small hash table is quick to clear.
 public struct DeflatePolicy: Sendable, Equatable {
   /// Whether a connection may keep its windows from message to message. Off: state is shared by a reactor's connections
   /// and a broadcast is compressed once. On: up to `Deflater.stateBytes` + `Inflater.stateBytes` for every connection.

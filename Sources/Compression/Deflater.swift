@@ -1,11 +1,12 @@
-// Compresses messages for permessage-deflate. One for each window size of a reactor, or one per connection; its thread only.
+// Compresses messages for permessage-deflate. One for each window size of a reactor, or one per connection; its thread
+// only.
 import Buffers
 import CZlib
 
 /// Raw deflate for WebSocket messages (RFC 7692 7.2.1).
 ///
-/// State: about 2^(windowBits + 2) + 2^(memoryLevel + 9) bytes and 6 KiB, all of it allocated by `init`: 38 KiB with the
-/// defaults of `DeflatePolicy`, 262 KiB with zlib's own (15, 8).
+/// State: about 2^(windowBits + 2) + 2^(memoryLevel + 9) bytes and 6 KiB, all of it allocated by `init`: 38 KiB with
+/// the defaults of `DeflatePolicy`, 262 KiB with zlib's own (15, 8).
 @safe
 public struct Deflater: ~Copyable, Sendable {
   /// The window, as a power of two.
@@ -48,8 +49,8 @@ public struct Deflater: ~Copyable, Sendable {
 
   /// Appends the payload of a compressed message to `out`, without the tail 00 00 FF FF. Send it with RSV1 set.
   ///
-  /// What cannot be compressed grows by 5 bytes for every block, a few in a thousand. Room for the worst case is made at once,
-  /// so a buffer that is used again soon stops allocating.
+  /// What cannot be compressed grows by 5 bytes for every block, a few in a thousand. Room for the worst case is made
+  /// at once, so a buffer that is used again soon stops allocating.
   public mutating func deflate(_ message: Span<UInt8>, into out: inout ByteBuffer) {
     if message.isEmpty {
       // RFC 7692 7.2.3.6. zlib would write nothing at all for a flush that follows another.

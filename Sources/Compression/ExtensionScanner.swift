@@ -9,7 +9,8 @@ enum ExtensionValue: Equatable {
   case other
 }
 
-/// The tokens of RFC 6455 9.1, read from `bytes`. `position` only ever grows, so a line costs time linear in its length.
+/// The tokens of RFC 6455 9.1, read from `bytes`. `position` only ever grows, so a line costs time linear in its
+/// length.
 struct ExtensionScanner: ~Escapable {
   private let bytes: Span<UInt8>
   private var position = 0

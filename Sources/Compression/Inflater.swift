@@ -14,9 +14,9 @@ public enum InflateOutcome: Sendable, Equatable {
 
 /// Raw inflate for WebSocket messages (RFC 7692 7.2.2).
 ///
-/// Without context takeover one inflater serves any number of connections, one *message* after another: `isMidMessage` tells
-/// whether it is free. A message whose parts arrive in different wake-ups needs one of its own until it is complete, say from a
-/// `Pool<Inflater>`. With context takeover each connection has its own for as long as it lives.
+/// Without context takeover one inflater serves any number of connections, one *message* after another: `isMidMessage`
+/// tells whether it is free. A message whose parts arrive in different wake-ups needs one of its own until it is
+/// complete, say from a `Pool<Inflater>`. With context takeover each connection has its own for as long as it lives.
 ///
 /// State: about 2^windowBits + 7 KiB (40 KiB with 15), all of it allocated by `init`.
 @safe
@@ -81,9 +81,9 @@ public struct Inflater: ~Copyable, Sendable {
   /// - Parameters:
   ///   - input: unmasked payload; may be empty.
   ///   - isLast: the part ends the message. The inflater then supplies the tail 00 00 FF FF that the sender left out.
-  ///   - limit: bytes that the whole message may have; those of earlier parts count, whether or not they are still in `out`.
-  ///     At most `limit` bytes are appended over all parts.
-  /// - Returns: anything but `ok` ends the message: the connection must be closed, and the inflater is ready for another.
+  ///   - limit: bytes that the whole message may have; those of earlier parts count, whether or not they are still in
+  ///     `out`. At most `limit` bytes are appended over all parts.
+  /// - Returns: anything but `ok` ends the message: close the connection. The inflater is ready for another.
   public mutating func inflate(
     _ input: Span<UInt8>, isLast: Bool, into out: inout ByteBuffer, limit: Int
   ) -> InflateOutcome {
@@ -115,8 +115,8 @@ public struct Inflater: ~Copyable, Sendable {
     let outcome = feed(tail.span, into: &out, limit: produced)
     if outcome != .ok || out.count != before { return .corrupt }
     if isAtStreamStart { return .ok }
-    // SAFETY: the stream is set up. The field tells that the decoder stands between two blocks (128) and how many bits of
-    // the last byte it has not used (none, behind a stored block).
+    // SAFETY: the stream is set up. The field tells that the decoder stands between two blocks (128) and how many bits
+    // of the last byte it has not used (none, behind a stored block).
     return unsafe stream.pointer.pointee.data_type & 0xFF == 128 ? .ok : .corrupt
   }
 

@@ -18,8 +18,8 @@ private func allocateCounted(
 ) -> UnsafeMutableRawPointer? {
   // Neither the product of two 32-bit numbers nor 16 more overflows.
   let bytes = Int(items) * Int(size)
-  guard let opaque = unsafe opaque, bytes <= CompressionLimits.inputBytesMax else { return nil }
   // SAFETY: `opaque` is the stream's ledger, which outlives the stream.
+  guard let opaque = unsafe opaque, bytes <= CompressionLimits.inputBytesMax else { return nil }
   let ledger = unsafe opaque.assumingMemoryBound(to: ZlibLedger.self)
   unsafe ledger.pointee.heldBytes += bytes
   unsafe ledger.pointee.allocations += 1
@@ -31,8 +31,8 @@ private func allocateCounted(
 
 /// zlib's `zfree`.
 private func freeCounted(_ opaque: UnsafeMutableRawPointer?, address: UnsafeMutableRawPointer?) {
-  guard let opaque = unsafe opaque, let address = unsafe address else { return }
   // SAFETY: zlib only gives back what `allocateCounted` returned, `headerBytes` behind the start of the block.
+  guard let opaque = unsafe opaque, let address = unsafe address else { return }
   let block = unsafe address - headerBytes
   let ledger = unsafe opaque.assumingMemoryBound(to: ZlibLedger.self)
   unsafe ledger.pointee.heldBytes -= block.load(as: Int.self)

@@ -6,9 +6,9 @@ import Synchronization
 
 /// An eventfd with a flag that elides the system call while its owner is awake.
 ///
-/// The race is the classic one of two flags. The owner stores `isSleeping`, fences, then looks at its rings; a producer publishes to
-/// a ring, fences, then looks at `isSleeping`. The two sequentially consistent fences make it impossible that both miss
-/// the other's store, so a post is either seen before the owner sleeps or rings the bell.
+/// The race is the classic one of two flags. The owner stores `isSleeping`, fences, then looks at its rings; a producer
+/// publishes to a ring, fences, then looks at `isSleeping`. The two sequentially consistent fences make it impossible
+/// that both miss the other's store, so a post is either seen before the owner sleeps or rings the bell.
 public final class Doorbell: Sendable {
   /// The eventfd, for the owner's epoll.
   public let fd: Int32

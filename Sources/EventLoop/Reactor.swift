@@ -18,8 +18,8 @@ public struct Readiness: OptionSet, Sendable {
   public static let broken = Readiness(rawValue: UInt32(clinux_epollhup | clinux_epollerr))
 }
 
-/// An epoll instance with its doorbell. One `wait` is one turn; the caller then walks the events by index, so nothing is called
-/// back and nothing is allocated.
+/// An epoll instance with its doorbell. One `wait` is one turn; the caller then walks the events by index, so nothing
+/// is called back and nothing is allocated.
 @safe
 public struct Reactor: ~Copyable {
   /// Events taken in one turn at most.
@@ -61,8 +61,8 @@ public struct Reactor: ~Copyable {
     return clinux_epoll_add(epoll, fd, interest | clinux_epollet(), token.rawValue) == 0
   }
 
-  /// Registers a listening socket, level-triggered, so that connections beyond one turn's batch are announced again. With
-  /// `isShared`, one of several reactors that have the same socket is woken, not all.
+  /// Registers a listening socket, level-triggered, so that connections beyond one turn's batch are announced again.
+  /// With `isShared`, one of several reactors that have the same socket is woken, not all.
   public func register(listener fd: Int32, number: UInt32, isShared: Bool) -> Bool {
     let interest = UInt32(clinux_epollin) | (isShared ? clinux_epollexclusive() : 0)
     return clinux_epoll_add(epoll, fd, interest, UInt64(number)) == 0

@@ -18,7 +18,8 @@ public struct ReactorThread: ~Copyable, Sendable {
     }
   }
 
-  /// Runs `body` on a thread of its own, named for the system's tools (15 bytes at most), on core `core` alone if given.
+  /// Runs `body` on a thread of its own, named for the system's tools (15 bytes at most), on core `core` alone if
+  /// given.
   public init(name: String, core: Int? = nil, _ body: @escaping @Sendable () -> Void) throws(SystemError) {
     let start = Start(name: name, core: core, body: body)
     var thread = pthread_t()

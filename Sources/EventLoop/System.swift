@@ -1,4 +1,5 @@
-// The one file that speaks to the kernel: every call retries EINTR, reads `errno` at once and returns a value. Any thread.
+// The one file that speaks to the kernel: every call retries EINTR, reads `errno` at once and returns a value. Any
+// thread.
 import Buffers
 import CLinux
 import Glibc
@@ -45,7 +46,8 @@ public enum Acceptance: Sendable {
   case aborted
 }
 
-/// The address of a peer, kept in 20 bytes: an IPv6 address (IPv4 mapped into it) and a port; zero for Unix-domain peers.
+/// The address of a peer, kept in 20 bytes: an IPv6 address (IPv4 mapped into it) and a port; zero for Unix-domain
+/// peers.
 public struct PeerAddress: Sendable, Equatable, BitwiseCopyable {
   /// The first eight bytes of the IPv6 address, in network order read as a big-endian integer.
   public var high: UInt64
@@ -206,8 +208,8 @@ public enum System {
 
   // MARK: Listening and connecting
 
-  /// A listening TCP socket, non-blocking, with SO_REUSEPORT so that every reactor can have its own, and TCP_NODELAY, which
-  /// accepted sockets inherit. `host` is a numeric IPv4 or IPv6 address or `localhost`; port 0 takes a free one.
+  /// A listening TCP socket, non-blocking, with SO_REUSEPORT so that every reactor can have its own, and TCP_NODELAY,
+  /// which accepted sockets inherit. `host` is a numeric IPv4 or IPv6 address or `localhost`; port 0 takes a free one.
   public static func listen(host: String, port: UInt16, backlog: Int32) throws(SystemError) -> Int32 {
     let (address, length) = try socketAddress(host: host, port: port)
     let fd = socket(Int32(address.ss_family), Int32(SOCK_STREAM.rawValue) | O_NONBLOCK | O_CLOEXEC, 0)
@@ -238,8 +240,8 @@ public enum System {
     close(fd)
   }
 
-  /// A listening Unix-domain socket at `path` with permission bits `mode`. A stale socket that nobody answers is replaced; a
-  /// live one, or anything that is not a socket, is an error.
+  /// A listening Unix-domain socket at `path` with permission bits `mode`. A stale socket that nobody answers is
+  /// replaced; a live one, or anything that is not a socket, is an error.
   public static func listen(unixPath path: String, mode: UInt32, backlog: Int32) throws(SystemError) -> Int32 {
     let (address, length) = try unixAddress(path)
     var status = stat()
@@ -266,9 +268,9 @@ public enum System {
     return fd
   }
 
-  /// Starts a non-blocking connection from `source` (a numeric address, any port) to `host`:`port`; the descriptor becomes
-  /// writable when it is done. IP_BIND_ADDRESS_NO_PORT leaves the port choice to connect(2), so one source address serves
-  /// 28 000 connections to each destination.
+  /// Starts a non-blocking connection from `source` (a numeric address, any port) to `host`:`port`; the descriptor
+  /// becomes writable when it is done. IP_BIND_ADDRESS_NO_PORT leaves the port choice to connect(2), so one source
+  /// address serves 28 000 connections to each destination.
   public static func connect(host: String, port: UInt16, source: String?) throws(SystemError) -> Int32 {
     let (address, length) = try socketAddress(host: host, port: port)
     let fd = socket(Int32(address.ss_family), Int32(SOCK_STREAM.rawValue) | O_NONBLOCK | O_CLOEXEC, 0)
@@ -386,7 +388,8 @@ public enum System {
   /// Online processor count, at least 1.
   public static func processorCount() -> Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 
-  /// A descriptor for nothing, kept in reserve so that one connection can still be accepted and refused when the table is full.
+  /// A descriptor for nothing, kept in reserve so that one connection can still be accepted and refused when the table
+  /// is full.
   // SAFETY: the path is a terminated literal.
   public static func openReserve() -> Int32 { unsafe open("/dev/null", O_RDONLY | O_CLOEXEC) }
 

@@ -1,8 +1,8 @@
 // Deadlines of one reactor's connections: a hashed wheel with one timer a slot and no allocation per timer. One thread.
 import Buffers
 
-/// A hashed timer wheel. Each slot of the connection slab has at most one deadline; its links lie in arrays beside the slab, so
-/// arming, moving and cancelling are a few stores. Deadlines are rounded up to `tickMilliseconds`.
+/// A hashed timer wheel. Each slot of the connection slab has at most one deadline; its links lie in arrays beside the
+/// slab, so arming, moving and cancelling are a few stores. Deadlines are rounded up to `tickMilliseconds`.
 public struct TimerWheel: ~Copyable {
   /// Resolution. 1 024 buckets of 32 ms make a round of 32.8 s, so a 30 s heartbeat is looked at once, when it is due.
   public static var tickMilliseconds: UInt64 { 32 }

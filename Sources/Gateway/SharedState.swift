@@ -15,6 +15,13 @@ struct ListenerState: Sendable {
   let isShared: Bool
   /// Whether each connection begins with a PROXY protocol header.
   let readsProxyHeader: Bool
+
+  init(mounts: MountTable, isAdmin: Bool, isShared: Bool, readsProxyHeader: Bool = false) {
+    self.mounts = mounts
+    self.isAdmin = isAdmin
+    self.isShared = isShared
+    self.readsProxyHeader = readsProxyHeader
+  }
 }
 
 /// The read-only settings and shared atomics of one gateway.

@@ -1,4 +1,5 @@
-// One reactor's shard of the subscriber tables: topics, who is subscribed, and with which filters. That reactor's thread only.
+// One reactor's shard of the subscriber tables: topics, who is subscribed, and with which filters. That reactor's
+// thread only.
 import Buffers
 
 /// One subscriber of a topic, as a publish sees it.
@@ -29,9 +30,10 @@ public enum SubscribeOutcome: Sendable, Equatable {
 
 /// Topics and their subscribers on one reactor.
 ///
-/// A topic's name is interned together with a *space*, a small number that keeps the dialects apart. Members lie in a dense array,
-/// so that a publish walks contiguous memory; leaving swaps the last member into the gap. A connection is a member of a topic
-/// once, however often it subscribed: either plainly, and then gets everything, or with one or more filters.
+/// A topic's name is interned together with a *space*, a small number that keeps the dialects apart. Members lie in a
+/// dense array, so that a publish walks contiguous memory; leaving swaps the last member into the gap. A connection is
+/// a member of a topic once, however often it subscribed: either plainly, and then gets everything, or with one or more
+/// filters.
 public struct TopicTable: ~Copyable {
   /// Filters of one connection on one topic. Each is compared against every message of the topic.
   public static var filtersPerSubscriptionMax: Int { 16 }
@@ -136,7 +138,8 @@ public struct TopicTable: ~Copyable {
 
   // MARK: Subscribing
 
-  /// Subscribes a connection, plainly or with a filter (its raw text). Other reactors' publishes see it once this returns.
+  /// Subscribes a connection, plainly or with a filter (its raw text). Other reactors' publishes see it once this
+  /// returns.
   public mutating func subscribe(
     _ connection: UInt32, _ list: inout SubscriptionList, _ name: borrowing ByteBuffer, space: UInt8, hash: UInt32,
     filter: Span<UInt8>? = nil

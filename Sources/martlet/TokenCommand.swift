@@ -59,7 +59,8 @@ struct TokenCommand {
     return Report(output: JWTSigner.sign(claims: all, key: key) + "\n")
   }
 
-  /// The claim that names the user (PROTOCOLS 1.1, 2.1, 4.1), or nil where tokens are not signed or hold more than a name.
+  /// The claim that names the user (PROTOCOLS 1.1, 2.1, 4.1), or nil where tokens are not signed or hold more than a
+  /// name.
   private static func userClaim(of dialect: Dialect) -> String? {
     switch dialect {
     case .handlers: "username"

@@ -1,4 +1,5 @@
-// Decides what an invocation means. Touches nothing but the configuration file and the development secrets; main.swift does the rest.
+// Decides what an invocation means. Touches nothing but the configuration file and the development secrets; main.swift
+// does the rest.
 
 import Gateway
 

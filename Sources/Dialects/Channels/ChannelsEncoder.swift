@@ -1,9 +1,10 @@
-// The channels dialect, sending side: the server's messages as JSON text, with the client's own bytes spliced in. Any thread.
+// The channels dialect, sending side: the server's messages as JSON text, with the client's own bytes spliced in. Any
+// thread.
 import Buffers
 import Wire
 
-/// Writes the server messages of the channels dialect (PROTOCOLS 2.1, 2.2, 2.4). What comes from a client is appended as the raw
-/// JSON it sent. Every function appends one whole message to `out`, which the caller has emptied.
+/// Writes the server messages of the channels dialect (PROTOCOLS 2.1, 2.2, 2.4). What comes from a client is appended
+/// as the raw JSON it sent. Every function appends one whole message to `out`, which the caller has emptied.
 public enum ChannelsEncoder {
   /// Bytes of an unknown action that are repeated in the error; more are cut off at a character.
   public static var actionBytesMax: Int { 256 }
@@ -37,8 +38,8 @@ public enum ChannelsEncoder {
     out.append("}")
   }
 
-  /// A published message: channel and payload as they were sent in `message`, `from` a JSON string. Without a payload there is no
-  /// `data`. Returns where `data` lies in `out`.
+  /// A published message: channel and payload as they were sent in `message`, `from` a JSON string. Without a payload
+  /// there is no `data`. Returns where `data` lies in `out`.
   public static func appendMessage(
     in message: Span<UInt8>, channel: JSONValue, payload: JSONValue?, from: Span<UInt8>, timestamp: Span<UInt8>,
     to out: inout ByteBuffer

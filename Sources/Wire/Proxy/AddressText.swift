@@ -1,9 +1,10 @@
 // IPv4 and IPv6 addresses in their textual forms, read strictly; pure functions, usable from any thread.
 
-/// Textual internet addresses (RFC 4291 2.2, dotted IPv4), read as `inet_pton` reads them: no leading zeros in dotted parts,
-/// no zone, no brackets, nothing before or after.
+/// Textual internet addresses (RFC 4291 2.2, dotted IPv4), read as `inet_pton` reads them: no leading zeros in dotted
+/// parts, no zone, no brackets, nothing before or after.
 ///
-/// An address is 16 bytes as two words, each the big-endian integer of eight bytes; an IPv4 address is `::ffff:a.b.c.d`.
+/// An address is 16 bytes as two words, each the big-endian integer of eight bytes; an IPv4 address is
+/// `::ffff:a.b.c.d`.
 public enum AddressText {
   /// Longest address in bytes of text: six full groups and a dotted tail. Longer texts are refused unread.
   public static let textBytesMax = 45
@@ -13,9 +14,9 @@ public enum AddressText {
     parse(bytes, bytes.indices)
   }
 
-  /// The address of one entry of `X-Forwarded-For`: an address, one with a port (`192.0.2.1:80`), or one in brackets with
-  /// or without a port (`[2001:db8::1]:80`). The port must be one but is not returned. Nil for anything else, such as
-  /// `unknown`. Blanks around the entry are the caller's to remove.
+  /// The address of one entry of `X-Forwarded-For`: an address, one with a port (`192.0.2.1:80`), or one in brackets
+  /// with or without a port (`[2001:db8::1]:80`). The port must be one but is not returned. Nil for anything else, such
+  /// as `unknown`. Blanks around the entry are the caller's to remove.
   public static func parseForwarded(_ bytes: Span<UInt8>) -> (high: UInt64, low: UInt64)? {
     guard !bytes.isEmpty, bytes.count <= textBytesMax + portTextBytesMax + 2 else { return nil }
     if bytes[0] == 0x5B {

@@ -1,4 +1,6 @@
-// The PROXY protocol header, versions 1 and 2, that a proxy sends before the client's bytes; pure functions, any thread.
+// The PROXY protocol header, versions 1 and 2, that a proxy sends before the client's bytes; pure functions, any
+// thread.
+import Buffers
 
 /// A client's address as a proxy reports it: an IPv6 address (IPv4 as `::ffff:a.b.c.d`) and a port.
 public struct ProxyAddress: Sendable, Equatable, BitwiseCopyable {
@@ -20,14 +22,16 @@ public struct ProxyAddress: Sendable, Equatable, BitwiseCopyable {
 
 /// The header of the PROXY protocol (HAProxy's proxy-protocol.txt, versions 1 and 2).
 ///
-/// Whoever may send one chooses the address that the gateway believes, so only a listener that proxies alone can reach reads it.
+/// Whoever may send one chooses the address that the gateway believes, so only a listener that proxies alone can reach
+/// reads it.
 public enum ProxyHeader {
   /// What the bytes received so far come to.
   public enum Outcome: Sendable, Equatable, BitwiseCopyable {
     /// The beginning of a header; call again with more bytes, from the start.
     case incomplete
     /// A header of `length` bytes, after which the client's own begin. The address is nil where the header names none
-    /// that can be used (UNKNOWN, LOCAL, Unix-domain, datagrams, the unspecified address): the peer of the socket stands.
+    /// that can be used (UNKNOWN, LOCAL, Unix-domain, datagrams, the unspecified address): the peer of the socket
+    /// stands.
     case complete(length: Int, ProxyAddress?)
     /// Not a header, known from the first byte that cannot be in one. The connection is to be reset.
     case malformed
@@ -35,8 +39,8 @@ public enum ProxyHeader {
 
   /// Longest version 1 line in bytes with its CRLF, as the specification computes it.
   public static let textBytesMax = 107
-  /// Longest part of a version 2 header in bytes after its first 16. Addresses and their extensions stay within the 536 bytes
-  /// that every host can receive in one segment.
+  /// Longest part of a version 2 header in bytes after its first 16. Addresses and their extensions stay within the 536
+  /// bytes that every host can receive in one segment.
   public static let binaryBodyBytesMax = 536
   /// Longest header in bytes of either version: a receive buffer of this size always decides.
   public static let bytesMax = binaryHeadBytes + binaryBodyBytesMax
@@ -162,11 +166,9 @@ private enum ProxyLine {
   }
 
   static func literal(_ text: StaticString, _ bytes: Span<UInt8>, _ position: inout Int) -> Step {
-    // SAFETY: the literal's bytes are constant and `utf8CodeUnitCount` long.
-    let start = unsafe text.utf8Start
     for offset in 0..<text.utf8CodeUnitCount {
       guard position < bytes.count else { return .short }
-      guard unsafe bytes[position] == start[offset] else { return .wrong }
+      guard bytes[position] == text.utf8Byte(offset) else { return .wrong }
       position += 1
     }
     return .good

@@ -1,8 +1,8 @@
 // Wall-clock time as the protocols write it, formatted once a millisecond. One for each reactor; its thread only.
 import Buffers
 
-/// The current time as ISO-8601 text in UTC with milliseconds (`2026-11-21T04:15:05.602Z`; PROTOCOLS, `now_iso`), kept until
-/// the millisecond changes.
+/// The current time as ISO-8601 text in UTC with milliseconds (`2026-11-21T04:15:05.602Z`; PROTOCOLS, `now_iso`), kept
+/// until the millisecond changes.
 public struct TimestampClock: ~Copyable {
   /// Bytes of the text.
   public static var textCount: Int { 24 }

@@ -1,4 +1,5 @@
-// Frames in, messages out: the receiving half of a WebSocket connection, without I/O or allocation. Its reactor's thread.
+// Frames in, messages out: the receiving half of a WebSocket connection, without I/O or allocation. Its reactor's
+// thread.
 import Buffers
 
 /// The limits that a decoder applies.
@@ -14,12 +15,13 @@ public struct FrameLimits: Sendable, BitwiseCopyable {
   }
 }
 
-/// The state between two reads of one connection's receiving half. Between messages it equals `FrameDecoder()`, so an idle
-/// connection need not keep it.
+/// The state between two reads of one connection's receiving half. Between messages it equals `FrameDecoder()`, so an
+/// idle connection need not keep it.
 ///
-/// Payloads are unmasked where they lie. A message that arrived whole in one frame is given as a range of the buffer; anything else
-/// comes in parts, as soon as they arrive, for the caller to collect. Text is validated part by part, so that the first bad byte
-/// fails the connection even when the message is far from complete. RFC 6455 sections 5 and 8.1.
+/// Payloads are unmasked where they lie. A message that arrived whole in one frame is given as a range of the buffer;
+/// anything else comes in parts, as soon as they arrive, for the caller to collect. Text is validated part by part, so
+/// that the first bad byte fails the connection even when the message is far from complete. RFC 6455 sections 5 and
+/// 8.1.
 public struct FrameDecoder: Sendable, BitwiseCopyable {
   /// Payload bytes of the current data frame still to come.
   var remaining = 0

@@ -6,8 +6,8 @@ public enum FrameEncoder {
   /// The longest header of an unmasked frame.
   public static var headerCountMax: Int { 10 }
 
-  /// Appends an unmasked, unfragmented frame to a reactor's outgoing log and returns where it lies. `isCompressed` sets RSV1,
-  /// by which permessage-deflate marks a compressed payload.
+  /// Appends an unmasked, unfragmented frame to a reactor's outgoing log and returns where it lies. `isCompressed` sets
+  /// RSV1, by which permessage-deflate marks a compressed payload.
   public static func append(
     _ opcode: Opcode, _ payload: Span<UInt8>, isCompressed: Bool = false, to outbox: inout Outbox
   ) -> Segment {
@@ -45,7 +45,8 @@ public enum FrameEncoder {
     append(opcode, payload.bytes, isCompressed: true, to: &outbox)
   }
 
-  /// Appends a frame to a buffer, masked when `mask` is given (as a client must; the key's low byte goes first on the wire).
+  /// Appends a frame to a buffer, masked when `mask` is given (as a client must; the key's low byte goes first on the
+  /// wire).
   public static func append(
     _ opcode: Opcode, isFinal: Bool = true, isCompressed: Bool = false, mask: UInt32?, _ payload: Span<UInt8>,
     to buffer: inout ByteBuffer
@@ -89,7 +90,8 @@ public enum CloseBody {
     return code
   }
 
-  /// Whether a code may appear in a frame. RFC 6455 section 7.4.2 and the IANA registry: 1000-1003, 1007-1014, 3000-4999.
+  /// Whether a code may appear in a frame. RFC 6455 section 7.4.2 and the IANA registry: 1000-1003, 1007-1014,
+  /// 3000-4999.
   public static func isSendable(_ code: UInt16) -> Bool {
     switch code {
     case 1000...1003, 1007...1014, 3000...4999: true

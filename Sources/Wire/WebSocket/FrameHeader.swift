@@ -90,7 +90,8 @@ public struct FrameHeader: Sendable, Equatable, BitwiseCopyable {
   /// The longest payload of a control frame.
   public static var controlPayloadMax: Int { 125 }
 
-  /// Reads a header at `offset`. Nil when there are not enough bytes yet; what can be refused is refused from the first two.
+  /// Reads a header at `offset`. Nil when there are not enough bytes yet; what can be refused is refused from the first
+  /// two.
   public static func decode(
     _ bytes: Span<UInt8>, at offset: Int, sender: FrameSender, allowsCompression: Bool
   ) throws(FrameViolation) -> FrameHeader? {
