@@ -85,19 +85,22 @@ extension Shard where Kernel: ~Copyable {
   }
 
   /// Uses the reserve descriptor to take one waiting connection and drop it, so that its peer is not left hanging;
-  /// false when even that failed, and the listener is muted so that the loop does not spin.
+  /// false when nobody is waiting, or when even that failed, and the listener is muted so that the loop does not spin.
   private mutating func refuseForLackOfDescriptors(_ fd: Int32) -> Bool {
-    counters.add(.connectionsRefused)
     log.log(.error, "out-of-descriptors", nowMilliseconds: Int(now))
     if reserveFd >= 0 {
       network.close(reserveFd)
       reserveFd = -1
-      if case .accepted(let client, _) = network.accept(fd) {
+      let acceptance = network.accept(fd)
+      if case .accepted(let client, _) = acceptance {
+        counters.add(.connectionsRefused)
         ConstantBytes.unavailable.withSpan { _ = network.send(client, $0) }
         network.shutdownWrite(client)
         network.close(client)
       }
       reserveFd = network.openReserve()
+      // accept(2) says EMFILE also when nobody is waiting.
+      if case .wouldBlock = acceptance, reserveFd >= 0 { return false }
       if reserveFd >= 0 { return true }
     }
     unregisterListeners()

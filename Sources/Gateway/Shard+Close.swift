@@ -69,8 +69,7 @@ extension Shard where Kernel: ~Copyable {
   mutating func drop(_ slot: UInt32, _ reason: CloseReason, resets: Bool = false) {
     closeRun()
     let connection = connections[slot]
-    // Ends that were begun have had their line, but not the one that a silent peer made of them.
-    if connection.phase == .open || reason == .closeTimeout { logClose(slot, reason) }
+    if connection.phase == .open { logClose(slot, reason) }
     // A connection that was already ending keeps the reason for which it ends.
     let isEnding = connection.phase == .closing || connection.phase == .lingering
     counters.countClose(isEnding ? connection.reason : reason)

@@ -39,7 +39,10 @@ extension Shard where Kernel: ~Copyable {
     case .closing, .lingering:
       if now < connections[slot].deadlineMilliseconds { break }
       counters.add(.closeTimeouts)
-      drop(slot, connections[slot].reason, resets: true)
+      let reason = connections[slot].reason
+      log.log(
+        .info, "close-timeout", nowMilliseconds: Int(now), [("reason", .text(reason.label.description))])
+      drop(slot, reason, resets: true)
       return
     case .open:
       if isTooOld(slot) {

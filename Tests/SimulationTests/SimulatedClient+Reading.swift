@@ -90,6 +90,7 @@ extension SimulatedClient {
     world.note(24, session.id, code ?? 0)
     switch code {
     case 3008 where session.socket.wasBlocked: break
+    case 1008 where session.pings.count > plan.pingsBacklogMax: break
     case 1001 where session.excuses.contains(.stopping): break
     case .some(let code) where code == session.violationCode:
       session.processed(upTo: session.publishes.count - 1, now: world.nextSequence())

@@ -86,8 +86,9 @@ struct SimulatedNetwork: Network, ~Copyable {
 
   func accept(_ listener: Int32) -> Acceptance {
     world.advance(by: Self.callNanoseconds)
-    guard let queue = world.backlog(listener), !world.backlogs[queue].isEmpty else { return .wouldBlock }
+    // The kernel looks for a free descriptor before it looks for a connection.
     if world.openDescriptors >= world.descriptorsMax { return .exhausted }
+    guard let queue = world.backlog(listener), !world.backlogs[queue].isEmpty else { return .wouldBlock }
     let socket = world.backlogs[queue].removeFirst()
     socket.acceptedAt = world.now
     if world.hasFaults && world.random.perMille(5) {

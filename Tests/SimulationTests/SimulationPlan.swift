@@ -36,11 +36,14 @@ struct SimulationPlan {
     return shortest / 3
   }
 
+  /// Pings that may wait unanswered before the gateway calls them a flood.
+  var pingsBacklogMax: Int { configuration.limits.pingsBacklogMax }
+
   init(random: inout SimulationRandom) {
     isHeavy = random.perMille(80)
     isBursty = !isHeavy && random.perMille(100)
-    reactorCount = isBursty ? random.within(2...3) : random.within(1...4)
-    clientCount = isHeavy || isBursty ? random.within(5...8) : random.within(3...14)
+    reactorCount = isHeavy ? 1 : isBursty ? random.within(2...3) : random.within(1...4)
+    clientCount = isHeavy || isBursty ? random.within(6...9) : random.within(3...14)
     endsByStop = random.perMille(250)
     isCrowded = random.perMille(100)
     connectionsMax = isCrowded ? clientCount / 2 + 1 : 1000
@@ -48,9 +51,8 @@ struct SimulationPlan {
     topics = Self.makeTopics(count: random.within(2...6))
     subscriptionsMax = random.perMille(200) ? random.within(1...3) : 1000
     var profile = WorldProfile()
-    if isHeavy {
-      profile.upCapacityMax = 4_194_304
-      profile.downCapacityMax = 1_048_576
+    if isHeavy || isBursty {
+      profile.isWide = true
     } else if random.perMille(500) {
       profile.upCapacityMax = 2_048
       profile.downCapacityMax = 4_096

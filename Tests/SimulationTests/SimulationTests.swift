@@ -44,6 +44,7 @@ struct SimulationTotals: CustomStringConvertible {
   private(set) var sessions = 0
   private(set) var deliveries = 0
   private(set) var required = 0
+  private(set) var overflows = 0
   private(set) var counters: [Counter: Int] = [:]
   private(set) var closes: [CloseReason: Int] = [:]
 
@@ -52,6 +53,7 @@ struct SimulationTotals: CustomStringConvertible {
     sessions += report.sessions
     deliveries += report.deliveries
     required += report.required
+    overflows += report.overflows
     counters.merge(report.counters) { $0 + $1 }
     closes.merge(report.closes) { $0 + $1 }
   }
@@ -66,6 +68,7 @@ struct SimulationTotals: CustomStringConvertible {
   var description: String {
     let counts = Counter.allCases.map { "\($0) \(counters[$0, default: 0])" }.joined(separator: ", ")
     let ends = CloseReason.allCases.map { "\($0.label) \(closes[$0, default: 0])" }.joined(separator: ", ")
-    return "\(steps) steps, \(sessions) sessions, \(deliveries) deliveries, \(required) required; \(counts); \(ends)"
+    return
+      "\(steps) steps, \(sessions) sessions, \(deliveries) deliveries, \(required) required, \(overflows) overflows; \(counts); \(ends)"
   }
 }
