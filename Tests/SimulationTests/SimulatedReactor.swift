@@ -93,8 +93,9 @@ final class SimulatedReactor {
 
   /// What decides how long it sleeps, for the message of a failure.
   var sleep: String {
-    "time-out \(timeoutMilliseconds) ms, \(shard.ready.count) ready, mail: \(hasMail), overflow \(shard.overflowCount), "
-      + "timers \(shard.timers.count), drain until \(shard.drainDeadline), unmute at \(shard.unmuteMilliseconds)"
+    "time-out \(timeoutMilliseconds) ms, \(shard.ready.count) ready, mail: \(hasMail), "
+      + "overflow \(shard.overflowCount), timers \(shard.timers.count), "
+      + "drain until \(shard.drainDeadline), unmute at \(shard.unmuteMilliseconds)"
   }
 
   // MARK: What is left

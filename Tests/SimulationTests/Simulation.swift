@@ -139,8 +139,8 @@ final class Simulation {
     exhaustedUntil = 0
   }
 
-  /// Megabytes for the one reactor at once, while some that would get them are breaking: it flushes half-way through its events, and
-  /// finds connections broken for which it has collected events already.
+  /// Megabytes for the one reactor at once, while some that would get them are breaking: it flushes half-way through
+  /// its events, and finds connections broken for which it has collected events already.
   private func avalanche() {
     let alive = clients.filter { ($0.session?.isAlive ?? false) && world.now >= $0.stalledUntil }
     if alive.count < 5 { return }
