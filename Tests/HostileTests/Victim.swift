@@ -16,8 +16,8 @@ final class Victim {
   /// Resident bytes after warm-up.
   private let residentBytes: Int
 
-  /// A bystander may have to wait this long, in milliseconds, before a row fails: the machine is shared and the build may be a
-  /// debug one. What it really waits is printed.
+  /// A bystander may have to wait this long, in milliseconds, before a row fails: the machine is shared and the build may
+  /// be a debug one. What it really waits is printed.
   private static let gapMillisecondsMax = 2_000
   /// What the resident size may grow by: a tenth, and what the allocator keeps of a burst.
   private static let residentGrowthMax = 8 << 20
@@ -127,8 +127,8 @@ final class Victim {
     let end = gateway.stop()
     let record = bystander.record
     print(
-      "hostile \(setup): resident \(residentBytes >> 10) KiB before, \(after >> 10) KiB after; bystander round trip in µs: "
-        + "quiet p50 \(percentile(50, of: record.quiet)) p99 \(percentile(99, of: record.quiet)), "
+      "hostile \(setup): resident \(residentBytes >> 10) KiB before, \(after >> 10) KiB after; "
+        + "bystander round trip in µs: quiet p50 \(percentile(50, of: record.quiet)) p99 \(percentile(99, of: record.quiet)), "
         + "attacked p50 \(percentile(50, of: record.attacked)) p99 \(percentile(99, of: record.attacked)) "
         + "max \(record.attacked.max() ?? 0); longest turn \(Int(lag * 1_000)) ms")
     for (row, milliseconds) in durations.sorted(by: { $0.milliseconds > $1.milliseconds }).prefix(4)
