@@ -10,6 +10,14 @@ enum Trace: Sendable {
   case counted(String, event: String)
   /// Nothing, for the reason given: the input harms nobody and is served.
   case survived(String)
+
+  /// What rows with the same trace have in common.
+  var label: String {
+    switch self {
+    case .refused(let reason, _), .closed(let reason, _), .counted(let reason, _): reason
+    case .survived: ""
+    }
+  }
 }
 
 /// The answer to a request.
@@ -98,8 +106,18 @@ extension HostileRow {
       Rows.heads + Rows.handshakes + Rows.origins + Rows.frames + Rows.text + Rows.compression + Rows.json
       + Rows.channels + Rows.tokens + Rows.secrecy + Rows.addresses + Rows.limits + Rows.time + Rows.backlog
       + Rows.storm
-    return Setup.allCases.flatMap { setup in rows.filter { $0.setup == setup } }
+    return Setup.allCases.flatMap { setup in spread(rows.filter { $0.setup == setup }) }
   }()
+
+  /// Puts rows with the same trace far from each other: the log has ten lines of a reason in a second, and a row that comes
+  /// too late waits for the line that counts those held back.
+  private static func spread(_ rows: [HostileRow]) -> [HostileRow] {
+    let groups = Dictionary(grouping: rows) { $0.trace.label }
+    let placed = groups.sorted { $0.key < $1.key }.flatMap { _, group in
+      group.enumerated().map { (place: (Double($0.offset) + 0.5) / Double(group.count), row: $0.element) }
+    }
+    return placed.sorted { $0.place < $1.place }.map(\.row)
+  }
 }
 
 /// The rows, in one extension for each kind of input.

@@ -48,7 +48,9 @@ enum Setup: String, CaseIterable, Sendable {
     case .trustedProxy: ["trustedProxies=127.0.0.0/8,10.0.0.0/8", "limits.connectionsPerAddressMax=4"]
     // Thousands who say nothing must not take long to go.
     case .storm: ["limits.handshakeTimeoutMilliseconds=3000"]
-    case .proxyProtocol, .connectionLimit, .descriptors: []
+    // Those within the limit who say nothing are waited for.
+    case .connectionLimit: ["limits.handshakeTimeoutMilliseconds=1500"]
+    case .proxyProtocol, .descriptors: []
     }
   }
 
