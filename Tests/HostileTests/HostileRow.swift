@@ -43,6 +43,12 @@ enum Attack: Sendable {
   case message(@Sendable () -> String, error: String)
   /// Anything else. It checks its answers itself.
   case scenario(@Sendable (Victim) throws -> Void)
+
+  /// Whether there is one connection and one input, which must be counted once.
+  var isSingle: Bool {
+    if case .scenario = self { return false }
+    return true
+  }
 }
 
 /// One row of the table.

@@ -58,7 +58,7 @@ final class Victim {
     case .message(let text, let error): try sendMessage(text(), error)
     case .scenario(let body): try body(self)
     }
-    try checkTrace(row.trace, since: before, logStart: logStart)
+    try checkTrace(row.trace, isExact: row.attack.isSingle, since: before, logStart: logStart)
     try checkOthers()
     durations.append((row.testDescription, Int(start.duration(to: .now) / .milliseconds(1))))
   }
@@ -78,7 +78,7 @@ final class Victim {
     #expect(isAtRest, "\(open) connections are open instead of \(connectionsAtRest)")
   }
 
-  private func checkTrace(_ trace: Trace, since before: Metrics, logStart: Int) throws {
+  private func checkTrace(_ trace: Trace, isExact: Bool, since before: Metrics, logStart: Int) throws {
     let words: [String]
     let difference: () throws -> Int
     let times: Int
@@ -100,6 +100,7 @@ final class Victim {
       return counted >= times
     }
     #expect(isCounted, "counted \(counted) times instead of \(times): \(words)")
+    if isExact { #expect(counted == times, "counted more than once: \(words)") }
     // A line of its own, or the one that counts those held back; either way it names the reason.
     let isLogged = eventually(milliseconds: 5_000) {
       self.logLines(since: logStart).contains { line in
