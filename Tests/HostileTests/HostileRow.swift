@@ -1,5 +1,7 @@
 // What one hostile input is: the attack, the answer that it must get and the trace that it must leave. Values.
 
+import Foundation
+
 /// What an attack must leave behind: one metric counts it and one line of the log names it.
 enum Trace: Sendable {
   /// `martlet_refusals_total{reason}` and the event `refused`.
@@ -105,6 +107,12 @@ extension HostileRow {
     "Invalid channel": "message_invalid_channel", "Invalid filters": "message_invalid_filters",
     "Too many subscriptions": "message_too_many_subscriptions",
   ]
+
+  /// The rows of the line that MARTLET_HOSTILE names, or all.
+  static let chosen: [HostileRow] = {
+    guard let line = ProcessInfo.processInfo.environment["MARTLET_HOSTILE"] else { return all }
+    return all.filter { "\($0.line)" == line }
+  }()
 
   /// The whole table, by the settings that its rows need.
   static let all: [HostileRow] = {
