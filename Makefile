@@ -3,7 +3,10 @@ CONFIG  ?= release
 BUILD   := swift build -c $(CONFIG) --static-swift-stdlib --product martlet
 MARTLET := .build/$(CONFIG)/martlet
 
-.PHONY: help deps build run test test-thread test-address check bench fuzz format lint clean hot-path
+# Settings of a simulated run that were given to make.
+SIM_ENV := $(if $(SEED),MARTLET_SIM_SEED=$(SEED)) $(if $(SEEDS),MARTLET_SIM_SEEDS=$(SEEDS)) $(if $(STEPS),MARTLET_SIM_STEPS=$(STEPS))
+
+.PHONY: help deps build run test test-thread test-address check bench fuzz sim format lint clean hot-path
 
 help:  ## this list
 	@grep -hE '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
@@ -32,8 +35,14 @@ check: deps lint  ## format, style, warnings as errors, unit tests
 	swift build --build-tests -Xswiftc -warnings-as-errors --scratch-path .build-check
 	swift test --scratch-path .build-check --skip EndToEndTests
 
+sim:  ## the simulation; SEED=n STEPS=n replays one run, SEEDS=n runs so many from SEED on
+	SWIFT_DETERMINISTIC_HASHING=1 MARTLET_SIM_VERBOSE=1 $(SIM_ENV) swift test --filter SimulationTests
+
 bench: build  ## the benchmark pairs, and a table of ratios
 	Benchmarks/run.sh
+
+fuzz: deps  ## every fuzz target for FUZZ_SECONDS (60) each
+	Tests/Fuzz/run.sh
 
 hot-path: build  ## no retain, release or exclusivity check on the way of a message
 	deploy/hot-path.sh $(MARTLET)

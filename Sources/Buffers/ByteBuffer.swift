@@ -139,7 +139,9 @@ public struct ByteBuffer: ~Copyable {
     var high = used - 1
     while low < high {
       // SAFETY: both indices are within the bytes just appended.
-      unsafe swap(&base[low], &base[high])
+      let digit = unsafe base[low]
+      unsafe base[low] = base[high]
+      unsafe base[high] = digit
       low += 1
       high -= 1
     }

@@ -227,8 +227,8 @@ public enum System {
     return fd
   }
 
-  /// Fails with EADDRINUSE where another process listens on the address. SO_REUSEPORT alone would let two gateways of one user share
-  /// a port without either noticing, and clients would meet one or the other.
+  /// Fails with EADDRINUSE where another process listens on the address. SO_REUSEPORT alone would let two gateways of
+  /// one user share a port without either noticing, and clients would meet one or the other.
   public static func checkUnused(host: String, port: UInt16) throws(SystemError) {
     if port == 0 { return }
     var (address, length) = try socketAddress(host: host, port: port)

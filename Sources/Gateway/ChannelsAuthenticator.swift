@@ -5,8 +5,8 @@ import Wire
 
 /// Authentication of the channels dialect (PROTOCOLS 2.1).
 enum ChannelsAuthenticator {
-  /// Reads the token of a request and leaves the user's id in `identity` as a JSON string; the status when it is refused: 401 without a
-  /// token, 403 with one that does not verify. `token` and `claims` are scratch.
+  /// Reads the token of a request and leaves the user's id in `identity` as a JSON string; the status when it is
+  /// refused: 401 without a token, 403 with one that does not verify. `token` and `claims` are scratch.
   static func identify(
     _ head: HTTPRequestHead, _ bytes: Span<UInt8>, _ shared: SharedState, nowSeconds: Int64,
     _ claims: inout JWTClaims, token: inout ByteBuffer, identity: inout ByteBuffer

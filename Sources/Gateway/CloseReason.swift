@@ -1,4 +1,5 @@
-// Why connections end: one table of close codes, texts, metric labels, log levels and what a client should do. Constants.
+// Why connections end: one table of close codes, texts, metric labels, log levels and what a client should do.
+// Constants.
 import Wire
 
 /// What a client should do after a connection ended.
@@ -15,7 +16,7 @@ enum ReconnectAdvice: String {
 
 /// Why a connection ended. The label counts it in `martlet_closes_total`; those with a code are told to the client.
 enum CloseReason: UInt8, CaseIterable {
-  case client, disconnected, networkError, httpDone, httpRefused, handshakeTimeout, closeTimeout, noPong
+  case client, disconnected, networkError, httpDone, httpRefused, handshakeTimeout, noPong
   case protocolError, invalidText, messageTooBig, tooManyFragments, corruptDeflate, rateLimited, pingFlood, slow
   case goingAway, badProxyHeader, internalError
 
@@ -51,10 +52,6 @@ enum CloseReason: UInt8, CaseIterable {
       Rule(
         code: nil, label: "handshake_timeout", level: .info, advice: .backOff,
         meaning: "No whole request in time; 408 where one had begun.")
-    case .closeTimeout:
-      Rule(
-        code: nil, label: "close_timeout", level: .info, advice: .backOff,
-        meaning: "The peer did not end TCP in time after the close; reset.")
     case .noPong:
       Rule(
         code: nil, label: "no_pong", level: .info, advice: .backOff, meaning: "No pong by the next heartbeat; reset.")

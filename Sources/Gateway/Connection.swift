@@ -46,10 +46,13 @@ struct ConnectionFlags: OptionSet, BitwiseCopyable {
   static let admitted = ConnectionFlags(rawValue: 128)
   /// A pong was queued since the socket was full.
   static let pongWaits = ConnectionFlags(rawValue: 256)
+  /// Another ping came since, and its body is kept in `Inbound.owedPong` until the socket has room.
+  static let pongOwed = ConnectionFlags(rawValue: 512)
 }
 
-/// A connection. It owns no buffer while it is idle: received bytes live in the reactor's buffer, outgoing ones in shared chunks, and
-/// what must outlive a turn (an incomplete frame, a message under assembly) in an `Inbound` that exists only while needed.
+/// A connection. It owns no buffer while it is idle: received bytes live in the reactor's buffer, outgoing ones in
+/// shared chunks, and what must outlive a turn (an incomplete frame, a message under assembly) in an `Inbound` that
+/// exists only while needed.
 struct Connection: BitwiseCopyable {
   let fd: Int32
   /// The listener it came from, which decides its mounts.
@@ -71,8 +74,8 @@ struct Connection: BitwiseCopyable {
   var deflateContext = UInt32.max
   var subscriptions = SubscriptionList()
   var outbound = OutboundQueue()
-  /// When the timer must look at it, in milliseconds of the monotonic clock: the end of the handshake, the next heartbeat, or
-  /// the end of patience.
+  /// When the timer must look at it, in milliseconds of the monotonic clock: the end of the handshake, the next
+  /// heartbeat, or the end of patience.
   var deadlineMilliseconds: UInt64 = 0
   /// Where it comes from: the socket's peer, or the client that a trusted proxy names.
   var client: PeerAddress
@@ -92,9 +95,13 @@ struct Inbound: ~Copyable {
   var message = ByteBuffer()
   var decoder = FrameDecoder()
   var head = HTTPHeadParser()
+  /// The body of the latest ping that is still to be answered, while the flag `pongOwed` is set.
+  var owedPong = ByteBuffer()
   /// The rest of a request's body to be read past, in phase `body`.
   var body: HTTPBodyDecoder?
 
   /// Whether nothing here is needed any more.
-  var isIdle: Bool { tail.isEmpty && message.isEmpty && !decoder.isMidMessage && body == nil }
+  var isIdle: Bool {
+    tail.isEmpty && message.isEmpty && owedPong.isEmpty && !decoder.isMidMessage && body == nil
+  }
 }

@@ -7,7 +7,7 @@ enum Counter: Int, CaseIterable {
   case messagesIn, messagesOut, deliveries, publishes, broadcasts
   case bytesIn, bytesOut
   case posts, postsReceived, postsDropped, wakeUps
-  case deliveriesDropped, staleEvents, turns, busyNanoseconds
+  case deliveriesDropped, staleEvents, turns, busyNanoseconds, closeTimeouts
   // Gauges.
   case connections, webSockets, subscriptions, topics, outboundWaitingBytes, postOverflow, timers
 
@@ -33,6 +33,7 @@ enum Counter: Int, CaseIterable {
     case .staleEvents: "stale_events_total"
     case .turns: "event_loop_turns_total"
     case .busyNanoseconds: "event_loop_busy_nanoseconds_total"
+    case .closeTimeouts: "close_timeouts_total"
     case .connections: "connections"
     case .webSockets: "websockets"
     case .subscriptions: "subscriptions"
@@ -58,9 +59,11 @@ enum Counter: Int, CaseIterable {
     case .postsReceived: "Messages taken from other reactors."
     case .postsDropped: "Messages for another reactor that its queue and the overflow list had no room for."
     case .wakeUps: "System calls made to wake another reactor."
-    case .deliveriesDropped: "Deliveries dropped because the subscriber was too slow (policy drop)."
+    case .deliveriesDropped:
+      "Deliveries dropped because the subscriber was too slow, whether it was then closed or not."
     case .staleEvents: "Readiness events for a connection that had already gone."
     case .turns: "Turns of the event loop."
+    case .closeTimeouts: "Connections reset because the peer did not end them in time after the close."
     case .busyNanoseconds: "Time that the event loop spent working rather than waiting."
     case .connections: "Open connections, plain HTTP included."
     case .webSockets: "Open WebSocket connections."

@@ -1,11 +1,12 @@
-// The fan-out: one encoded frame to every subscriber here, and one post to every other reactor that has some. Reactor's thread.
+// The fan-out: one encoded frame to every subscriber here, and one post to every other reactor that has some. Reactor's
+// thread.
 import Buffers
 import EventLoop
 import Topics
 import Wire
 
-/// Consecutive publishes of one turn to one topic. They lie next to each other in the turn's log, so the subscribers are walked once
-/// for all of them.
+/// Consecutive publishes of one turn to one topic. They lie next to each other in the turn's log, so the subscribers
+/// are walked once for all of them.
 struct FanoutRun: BitwiseCopyable {
   /// The topic on this reactor; `max` while no run is open.
   var topic = UInt32.max
@@ -24,8 +25,8 @@ struct Audience {
 }
 
 extension Shard where Kernel: ~Copyable {
-  /// Finds out who wants a publish on the topic named in `nameScratch`; nil when nobody does, so that it need not even be
-  /// encoded.
+  /// Finds out who wants a publish on the topic named in `nameScratch`; nil when nobody does, so that it need not even
+  /// be encoded.
   func audience(space: UInt8) -> Audience? {
     let hash = TopicTable.hash(nameScratch.bytes, space: space)
     let topic = topics.find(nameScratch.bytes, space: space, hash: hash)
@@ -34,8 +35,8 @@ extension Shard where Kernel: ~Copyable {
     return Audience(topic: topic, reactors: reactors, space: space, hash: hash)
   }
 
-  /// Publishes the message in `scratch`, whose topic's name is in `nameScratch`. `data` is what filters look at, as a range of
-  /// `scratch`. Step 6 of the data path.
+  /// Publishes the message in `scratch`, whose topic's name is in `nameScratch`. `data` is what filters look at, as a
+  /// range of `scratch`. Step 6 of the data path.
   mutating func publishScratch(to audience: Audience, data: Range<Int>) {
     var name = Segment(chunk: 0, start: 0, end: 0)
     if audience.reactors != 0 {
@@ -56,8 +57,8 @@ extension Shard where Kernel: ~Copyable {
     }
   }
 
-  /// Where the topic's name lies in the current chunk for other reactors to read: the same place as for the last post of this turn
-  /// if that was to the same topic, else a fresh copy.
+  /// Where the topic's name lies in the current chunk for other reactors to read: the same place as for the last post
+  /// of this turn if that was to the same topic, else a fresh copy.
   private mutating func postedName(_ audience: Audience) -> Segment {
     if lastName.hash == audience.hash && lastName.space == audience.space
       && lastName.segment.chunk == outbox.position.chunk && lastName.turn == counters[.turns]
@@ -70,8 +71,8 @@ extension Shard where Kernel: ~Copyable {
     return segment
   }
 
-  /// Queues a frame for every subscriber of a topic on this reactor: with the others of its run where the topic is the same as
-  /// before, and at once for those with filters.
+  /// Queues a frame for every subscriber of a topic on this reactor: with the others of its run where the topic is the
+  /// same as before, and at once for those with filters.
   mutating func deliver(_ topic: UInt32, _ frame: Segment, _ data: Segment) {
     if run.topic == topic && run.segment.chunk == frame.chunk && run.segment.end == frame.start {
       run.segment.end = frame.end
@@ -83,8 +84,8 @@ extension Shard where Kernel: ~Copyable {
     if topics.hasFilteredMembers(topic) { deliverFiltered(topic, frame, data) }
   }
 
-  /// Queues the open run for its subscribers. Called before anything else is queued for a connection or a subscription changes, so
-  /// that every connection gets its messages in the order in which they came.
+  /// Queues the open run for its subscribers. Called before anything else is queued for a connection or a subscription
+  /// changes, so that every connection gets its messages in the order in which they came.
   @inline(__always)
   mutating func closeRun() {
     if run.topic != .max { walkRun() }
@@ -103,8 +104,8 @@ extension Shard where Kernel: ~Copyable {
     if !slow.isEmpty { punishSlow(messageCount) }
   }
 
-  /// The loop over the subscribers: the innermost loop of the gateway. Returns how many got the segment; those whose backlog has no
-  /// room for it are put into `slow`, those that get it compressed into `compressing`.
+  /// The loop over the subscribers: the innermost loop of the gateway. Returns how many got the segment; those whose
+  /// backlog has no room for it are put into `slow`, those that get it compressed into `compressing`.
   @inline(never)
   private static func queue(
     _ segment: Segment, for topics: borrowing TopicTable, _ topic: UInt32, _ connections: inout Slab<Connection>,
@@ -133,8 +134,8 @@ extension Shard where Kernel: ~Copyable {
     return members.count - slow.count - compressing.count
   }
 
-  /// Delivers one message to the subscribers that have filters and for which one of them matches. Equal filter texts are
-  /// evaluated once for the message.
+  /// Delivers one message to the subscribers that have filters and for which one of them matches. Equal filter texts
+  /// are evaluated once for the message.
   private mutating func deliverFiltered(_ topic: UInt32, _ frame: Segment, _ data: Segment) {
     messageSerial += 1
     while verdicts.count < topics.filterTextEnd { verdicts.append(0) }
@@ -187,7 +188,8 @@ extension Shard where Kernel: ~Copyable {
     return false
   }
 
-  /// Applies the configured policy to the subscribers in `slow`, whose backlog has no room for `messageCount` more messages.
+  /// Applies the configured policy to the subscribers in `slow`, whose backlog has no room for `messageCount` more
+  /// messages.
   @inline(never)
   private mutating func punishSlow(_ messageCount: Int) {
     while let slot = slow.popLast() { becomeSlow(slot, messageCount) }
@@ -226,8 +228,9 @@ extension Shard where Kernel: ~Copyable {
     markDirty(slot)
   }
 
-  /// Whether a connection may be sent `count` more bytes. Not when the run just closed found it too slow and closed it: nothing
-  /// follows a close frame. A blocked one whose backlog has no room for them is treated by the policy for slow ones.
+  /// Whether a connection may be sent `count` more bytes. Not when the run just closed found it too slow and closed it:
+  /// nothing follows a close frame. A blocked one whose backlog has no room for them is treated by the policy for slow
+  /// ones.
   private mutating func hasRoom(_ slot: UInt32, _ count: Int) -> Bool {
     if connections[slot].phase != .open { return false }
     if connections[slot].outbound.isBlocked && connections[slot].outbound.byteCount + count > limits.outboundBytesMax {

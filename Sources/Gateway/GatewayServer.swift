@@ -9,12 +9,15 @@ public enum GatewayError: Error, CustomStringConvertible {
   case listener(String, SystemError)
   /// The mounts of a listener are ambiguous.
   case mounts(String, MountError)
+  /// A reactor could not be set up; the log says why.
+  case reactor
   /// The descriptor limit is too low to serve anyone.
   case descriptors(Int)
 
   public var description: String {
     switch self {
     case .listener(let address, let error): "cannot listen on \(address): \(error)"
+    case .reactor: "a reactor could not be set up"
     case .mounts(let address, let error): "\(address): \(error)"
     case .descriptors(let count):
       "only \(count) open files are allowed; at least \(GatewayServer.descriptorsMin) are needed"
@@ -29,7 +32,8 @@ public final class GatewayServer: Sendable {
 
   let shared: SharedState
   private let threads: Mutex<Threads>
-  /// Where it listens, with the ports that the system chose; in the order of the configuration, the admin listener last.
+  /// Where it listens, with the ports that the system chose; in the order of the configuration, the admin listener
+  /// last.
   public let addresses: [String]
   /// Unix-domain sockets to remove in the end.
   private let unixPaths: [String]
@@ -117,13 +121,19 @@ public final class GatewayServer: Sendable {
             number: number, shared: shared, network: network, links: seed.take(), listenerFds: listenerFds)
           shard.serve()
         } catch {
+          for fd in own where fd >= 0 { System.close(fd) }
           shared.logger.log(.error, "reactor-failed", [("reactor", .integer(number)), ("error", .text("\(error)"))])
+          // Half a gateway would serve some clients and not others.
+          shared.stop()
         }
-        for fd in own where fd >= 0 { System.close(fd) }
       }
       keep(thread)
     }
     while !shared.isReady && !shared.isStopping { System.pause(milliseconds: 1) }
+    if shared.isStopping {
+      join()
+      throw GatewayError.reactor
+    }
   }
 
   private func keep(_ thread: consuming ReactorThread) {

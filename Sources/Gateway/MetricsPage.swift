@@ -1,4 +1,5 @@
-// The metrics of all reactors in Prometheus' text format. Made on request, from the counters that the reactors published.
+// The metrics of all reactors in Prometheus' text format. Made on request, from the counters that the reactors
+// published.
 import Buffers
 
 /// Writes the metrics page. Every metric has a `reactor` label, so that uneven load shows.

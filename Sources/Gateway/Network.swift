@@ -1,9 +1,10 @@
-// The seam between a shard and the kernel: sockets, readiness, clocks. One conformer for real sockets, one for simulation.
+// The seam between a shard and the kernel: sockets, readiness, clocks. One conformer for real sockets, one for
+// simulation.
 import Buffers
 import EventLoop
 
-/// What a shard needs from the world. Real sockets are `SocketNetwork`; the simulation has its own, with a network that splits,
-/// delays and breaks connections by a seed. The shard is generic over it, so real sockets cost no indirection.
+/// What a shard needs from the world. Real sockets are `SocketNetwork`; the simulation has its own, with a network that
+/// splits, delays and breaks connections by a seed. The shard is generic over it, so real sockets cost no indirection.
 protocol Network: ~Copyable {
   /// As the calls of `System` of the same names.
   func receive(_ fd: Int32, into buffer: inout ByteBuffer, atMost limit: Int) -> Transfer

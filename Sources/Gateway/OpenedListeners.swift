@@ -1,4 +1,5 @@
-// Opens the listening sockets of a gateway: one for each reactor and address, one in all for a Unix-domain path. At start-up.
+// Opens the listening sockets of a gateway: one for each reactor and address, one in all for a Unix-domain path. At
+// start-up.
 import EventLoop
 
 /// Listening sockets and what is served on them.

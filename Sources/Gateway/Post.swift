@@ -1,8 +1,8 @@
 // What one reactor hands another: a published frame, by reference. Plain bits in a ring.
 import Buffers
 
-/// A message for the subscribers of a topic on another reactor. The bytes stay in the sender's chunk, on which the post carries one
-/// hold; the offsets are into that chunk.
+/// A message for the subscribers of a topic on another reactor. The bytes stay in the sender's chunk, on which the post
+/// carries one hold; the offsets are into that chunk.
 struct Post: BitwiseCopyable, Sendable {
   let chunk: Chunk
   /// The encoded frame.

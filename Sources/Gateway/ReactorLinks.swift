@@ -1,12 +1,13 @@
-// The rings between all reactors, made at start-up and handed out an end at a time. The main thread, then each reactor's own.
+// The rings between all reactors, made at start-up and handed out an end at a time. The main thread, then each
+// reactor's own.
 import Buffers
 import EventLoop
 import Synchronization
 
 /// One ring for each ordered pair of reactors.
 ///
-/// A ring per pair and not one mailbox per reactor: with one producer each there is no compare-and-swap and no contended line on the way
-/// of a post, and a slow consumer fills only the rings towards itself.
+/// A ring per pair and not one mailbox per reactor: with one producer each there is no compare-and-swap and no
+/// contended line on the way of a post, and a slow consumer fills only the rings towards itself.
 struct ReactorLinks: ~Copyable {
   private var links: FixedArray<ShardLinks?>
 

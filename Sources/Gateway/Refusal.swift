@@ -1,4 +1,5 @@
-// What is refused without ending a WebSocket, or before there is one: HTTP statuses and messages answered with an error. Constants.
+// What is refused without ending a WebSocket, or before there is one: HTTP statuses and messages answered with an
+// error. Constants.
 import Dialects
 import Wire
 

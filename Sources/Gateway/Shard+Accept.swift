@@ -17,9 +17,19 @@ extension Shard where Kernel: ~Copyable {
     for number in 0..<listenerFds.count where listenerFds[number] >= 0 { network.unregister(listenerFds[number]) }
   }
 
+  /// Closes listeners for good: clients that come now are refused by the system at once.
+  mutating func closeListeners(andAdmin: Bool) {
+    for number in 0..<listenerFds.count where listenerFds[number] >= 0 {
+      if shared.listeners[number].isAdmin && !andAdmin { continue }
+      network.unregister(listenerFds[number])
+      network.close(listenerFds[number])
+      listenerFds[number] = -1
+    }
+  }
+
   /// Takes a batch of connections; the rest are announced again in the next turn.
   mutating func accept(listener: UInt32) {
-    guard Int(listener) < listenerFds.count, listenerFds[Int(listener)] >= 0, drainDeadline == 0 else { return }
+    guard Int(listener) < listenerFds.count, listenerFds[Int(listener)] >= 0 else { return }
     let fd = listenerFds[Int(listener)]
     for _ in 0..<Limits.acceptsPerTurnMax {
       switch network.accept(fd) {
@@ -54,6 +64,7 @@ extension Shard where Kernel: ~Copyable {
       network.reset(fd)
       return
     }
+    if state.isAdmin { adminCount += 1 }
     // Whoever is behind a proxy is counted when the proxy has said who it is.
     let isProxy = state.readsProxyHeader || shared.trustedProxies.contains(high: peer.high, low: peer.low)
     if !state.isAdmin && !isProxy { countAddress(token.index) }
@@ -73,20 +84,23 @@ extension Shard where Kernel: ~Copyable {
     }
   }
 
-  /// Uses the reserve descriptor to take one waiting connection and drop it, so that its peer is not left hanging; false when even
-  /// that failed, and the listener is muted so that the loop does not spin.
+  /// Uses the reserve descriptor to take one waiting connection and drop it, so that its peer is not left hanging;
+  /// false when nobody is waiting, or when even that failed, and the listener is muted so that the loop does not spin.
   private mutating func refuseForLackOfDescriptors(_ fd: Int32) -> Bool {
-    counters.add(.connectionsRefused)
     log.log(.error, "out-of-descriptors", nowMilliseconds: Int(now))
     if reserveFd >= 0 {
       network.close(reserveFd)
       reserveFd = -1
-      if case .accepted(let client, _) = network.accept(fd) {
+      let acceptance = network.accept(fd)
+      if case .accepted(let client, _) = acceptance {
+        counters.add(.connectionsRefused)
         ConstantBytes.unavailable.withSpan { _ = network.send(client, $0) }
         network.shutdownWrite(client)
         network.close(client)
       }
       reserveFd = network.openReserve()
+      // accept(2) says EMFILE also when nobody is waiting.
+      if case .wouldBlock = acceptance, reserveFd >= 0 { return false }
       if reserveFd >= 0 { return true }
     }
     unregisterListeners()
@@ -96,7 +110,7 @@ extension Shard where Kernel: ~Copyable {
 
   /// Listens again after a pause for lack of descriptors.
   mutating func unmuteListeners() {
-    if unmuteMilliseconds == 0 || now < unmuteMilliseconds || drainDeadline > 0 { return }
+    if unmuteMilliseconds == 0 || now < unmuteMilliseconds { return }
     unmuteMilliseconds = 0
     if reserveFd < 0 { reserveFd = network.openReserve() }
     registerListeners()

@@ -56,8 +56,8 @@ extension Shard where Kernel: ~Copyable {
     return false
   }
 
-  /// Closes the run before a subscription changes; false when that found this very connection too slow. Before the channel's name is
-  /// decoded, because closing a slow subscriber uses `nameScratch` too.
+  /// Closes the run before a subscription changes; false when that found this very connection too slow. Before the
+  /// channel's name is decoded, because closing a slow subscriber uses `nameScratch` too.
   private mutating func prepareChange(_ slot: UInt32) -> Bool {
     closeRun()
     return connections[slot].phase == .open
@@ -128,8 +128,8 @@ extension Shard where Kernel: ~Copyable {
     publishScratch(to: audience, data: data)
   }
 
-  /// Broadcasts `system_health` on the channel `telemetry`: the share of time that this reactor has spent waiting since the last
-  /// time, in percent (PROTOCOLS 2.4).
+  /// Broadcasts `system_health` on the channel `telemetry`: the share of time that this reactor has spent waiting since
+  /// the last time, in percent (PROTOCOLS 2.4).
   mutating func broadcastTelemetry() {
     let interval = UInt64(shared.configuration.channels.telemetryIntervalMilliseconds)
     let elapsed = now &- telemetryMilliseconds &+ interval

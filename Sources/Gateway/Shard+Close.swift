@@ -5,8 +5,8 @@ import Topics
 import Wire
 
 extension Shard where Kernel: ~Copyable {
-  /// Starts the closing handshake from this side: everything queued before is still sent, then the close frame. The connection leaves
-  /// its topics at once.
+  /// Starts the closing handshake from this side: everything queued before is still sent, then the close frame. The
+  /// connection leaves its topics at once.
   mutating func close(_ slot: UInt32, _ reason: CloseReason, _ text: StaticString) {
     // First the run: it may find this very connection too slow and close it.
     closeRun()
@@ -66,14 +66,14 @@ extension Shard where Kernel: ~Copyable {
   }
 
   /// Ends a connection at once: its socket is closed, its subscriptions, its identity and its buffers go.
-  mutating func drop(_ slot: UInt32, _ reason: CloseReason) {
+  mutating func drop(_ slot: UInt32, _ reason: CloseReason, resets: Bool = false) {
     closeRun()
     let connection = connections[slot]
-    // Ends that were begun have had their line, but not the one that a silent peer made of them.
-    if connection.phase == .open || reason == .closeTimeout { logClose(slot, reason) }
+    if connection.phase == .open { logClose(slot, reason) }
     // A connection that was already ending keeps the reason for which it ends.
     let isEnding = connection.phase == .closing || connection.phase == .lingering
-    counters.countClose(isEnding && reason != .closeTimeout ? connection.reason : reason)
+    counters.countClose(isEnding ? connection.reason : reason)
+    if shared.listeners[Int(connection.listener)].isAdmin { adminCount -= 1 }
     topics.unsubscribeAll(&connections[slot].subscriptions)
     outbox.clear(&connections[slot].outbound)
     users.release(connection.user)
@@ -87,8 +87,12 @@ extension Shard where Kernel: ~Copyable {
     timers.cancel(slot)
     connections.remove(slot)
     switch reason {
-    case .closeTimeout, .networkError, .noPong, .slow, .handshakeTimeout, .badProxyHeader: network.reset(connection.fd)
-    default: network.close(connection.fd)
+    case _ where resets:
+      network.reset(connection.fd)
+    case .networkError, .noPong, .slow, .handshakeTimeout, .badProxyHeader:
+      network.reset(connection.fd)
+    default:
+      network.close(connection.fd)
     }
     shared.leaveConnection()
   }
@@ -106,13 +110,15 @@ extension Shard where Kernel: ~Copyable {
   mutating func drain() {
     if drainDeadline == 0 {
       drainDeadline = now + UInt64(limits.drainTimeoutMilliseconds)
-      unregisterListeners()
+      closeListeners(andAdmin: false)
     }
     let end = min(UInt32(connections.indexEnd), drainCursor + Limits.drainsPerTurnMax)
     while drainCursor < end {
       let slot = drainCursor
       drainCursor += 1
       guard connections.isLive(slot) else { continue }
+      // The admin listener answers to the end, so that a probe sees why.
+      if shared.listeners[Int(connections[slot].listener)].isAdmin { continue }
       switch connections[slot].phase {
       case .open: close(slot, .goingAway, "server stopping")
       case .proxy, .head, .body: finish(slot, .goingAway)

@@ -1,4 +1,5 @@
-// permessage-deflate on live connections: negotiation, received messages, and broadcasts compressed once. The reactor's thread.
+// permessage-deflate on live connections: negotiation, received messages, and broadcasts compressed once. The reactor's
+// thread.
 import Buffers
 import Compression
 import EventLoop
@@ -12,8 +13,8 @@ struct DeflateContext: ~Copyable {
 }
 
 extension Shard where Kernel: ~Copyable {
-  /// Chooses among the extension offers of a handshake and writes the answer into `extensionScratch`; nil when none is acceptable or
-  /// compression is off.
+  /// Chooses among the extension offers of a handshake and writes the answer into `extensionScratch`; nil when none is
+  /// acceptable or compression is off.
   mutating func negotiateDeflate(_ head: HTTPRequestHead, _ bytes: Span<UInt8>) -> DeflateParameters? {
     guard let policy = shared.deflatePolicy, head.secWebSocketExtensions != nil else { return nil }
     var lines = HTTPHeaderIterator(head)
@@ -99,8 +100,8 @@ extension Shard where Kernel: ~Copyable {
 
   // MARK: Broadcasts
 
-  /// Queues a run for those of its subscribers that negotiated compression: compressed once for each set of parameters, and for each
-  /// connection with a context of its own. Returns how many got it.
+  /// Queues a run for those of its subscribers that negotiated compression: compressed once for each set of parameters,
+  /// and for each connection with a context of its own. Returns how many got it.
   @inline(never)
   mutating func queueCompressed(_ segment: Segment) -> Int {
     var ready = [8 of Segment](repeating: Segment(chunk: 0, start: 0, end: 0))
@@ -109,17 +110,18 @@ extension Shard where Kernel: ~Copyable {
       let slot = compressing[index]
       let number = Int(connections[slot].deflate)
       let own = connections[slot].deflateContext
+      // Before compressing: what a context has compressed must be sent, or the client's window no longer follows.
+      let isBlocked = connections[slot].outbound.isBlocked
+      if isBlocked && connections[slot].outbound.byteCount + segment.count > limits.outboundBytesMax {
+        slow.append(slot)
+        continue
+      }
       var variant = ready[number]
       if own != Pool<DeflateContext>.none {
         variant = compressRun(segment, number, own: own)
       } else if variant.count == 0 {
         variant = compressRun(segment, number, own: own)
         ready[number] = variant
-      }
-      let isBlocked = connections[slot].outbound.isBlocked
-      if isBlocked && connections[slot].outbound.byteCount + variant.count > limits.outboundBytesMax {
-        slow.append(slot)
-        continue
       }
       outbox.enqueue(variant, on: &connections[slot].outbound)
       delivered += 1
@@ -157,8 +159,8 @@ extension Shard where Kernel: ~Copyable {
     }
   }
 
-  /// Walks the frames of a segment and appends them to `out`, payloads of `thresholdBytes` and more compressed by `deflate`. That says
-  /// whether the result must be used even when it is no smaller.
+  /// Walks the frames of a segment and appends them to `out`, payloads of `thresholdBytes` and more compressed by
+  /// `deflate`. That says whether the result must be used even when it is no smaller.
   private static func compress(
     _ segment: Segment, in outbox: borrowing Outbox, thresholdBytes: Int, _ scratch: inout ByteBuffer,
     _ out: inout ByteBuffer, _ deflate: (Span<UInt8>, inout ByteBuffer) -> Bool

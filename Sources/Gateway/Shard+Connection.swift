@@ -1,4 +1,5 @@
-// Receiving: from the socket into the reactor's one buffer, and from there to whatever the connection speaks. Reactor's thread.
+// Receiving: from the socket into the reactor's one buffer, and from there to whatever the connection speaks. Reactor's
+// thread.
 import Buffers
 import EventLoop
 import Wire
@@ -125,7 +126,7 @@ extension Shard where Kernel: ~Copyable {
           }
         }
       case .control(let opcode, let range):
-        receiveControl(slot, opcode, buffer.bytes.extracting(range))
+        receiveControl(slot, opcode, buffer.bytes.extracting(range), &inbound)
       case .violation(let violation):
         close(slot, CloseReason(violation), violation.text)
       }
@@ -143,9 +144,11 @@ extension Shard where Kernel: ~Copyable {
   }
 
   /// Ping, pong and close. RFC 6455 section 5.5.
-  private mutating func receiveControl(_ slot: UInt32, _ opcode: Opcode, _ body: Span<UInt8>) {
+  private mutating func receiveControl(
+    _ slot: UInt32, _ opcode: Opcode, _ body: Span<UInt8>, _ inbound: inout Inbound
+  ) {
     switch opcode {
-    case .ping: receivePing(slot, body)
+    case .ping: receivePing(slot, body, &inbound)
     case .pong: connections[slot].flags.remove(.awaitsPong)
     default:
       do {
@@ -156,14 +159,21 @@ extension Shard where Kernel: ~Copyable {
     }
   }
 
-  /// Answers a ping. While the socket is full one pong waits for all pings, and a peer that goes on pinging is closed (HOSTILE 20).
-  private mutating func receivePing(_ slot: UInt32, _ body: Span<UInt8>) {
+  /// Answers a ping. While the socket is full one pong waits and the latest ping is remembered, which RFC 6455 5.5.3
+  /// allows; a peer that goes on pinging without reading is closed (HOSTILE 20).
+  private mutating func receivePing(_ slot: UInt32, _ body: Span<UInt8>, _ inbound: inout Inbound) {
     if !connections[slot].outbound.isBlocked {
       connections[slot].flags.remove(.pongWaits)
       connections[slot].pingsBacklog = 0
     } else if connections[slot].flags.contains(.pongWaits) {
       connections[slot].pingsBacklog += 1
-      if Int(connections[slot].pingsBacklog) > limits.pingsBacklogMax { close(slot, .pingFlood, "ping flood") }
+      if Int(connections[slot].pingsBacklog) > limits.pingsBacklogMax {
+        close(slot, .pingFlood, "ping flood")
+        return
+      }
+      connections[slot].flags.insert(.pongOwed)
+      inbound.owedPong.removeAll()
+      inbound.owedPong.append(body)
       return
     } else {
       connections[slot].flags.insert(.pongWaits)
@@ -171,7 +181,29 @@ extension Shard where Kernel: ~Copyable {
     reply(slot, .pong, body)
   }
 
-  /// Takes a message from the connection's allowance, where there is one; false, and the connection is closed, when it is used up.
+  /// The socket of a connection that owes a pong has taken everything: answers the latest ping.
+  @inline(never)
+  mutating func answerOwedPong(_ slot: UInt32) {
+    connections[slot].flags.remove(.pongOwed)
+    connections[slot].flags.remove(.pongWaits)
+    connections[slot].pingsBacklog = 0
+    guard connections[slot].phase == .open else { return }
+    var body = ByteBuffer()
+    let index = connections[slot].inbound
+    if index != Pool<Inbound>.none, var inbound = inbounds.take(index) {
+      swap(&body, &inbound.owedPong)
+      if inbound.isIdle {
+        inbounds.discard(index)
+        connections[slot].inbound = Pool<Inbound>.none
+      } else {
+        inbounds.putBack(inbound, at: index)
+      }
+    }
+    reply(slot, .pong, body.bytes)
+  }
+
+  /// Takes a message from the connection's allowance, where there is one; false, and the connection is closed, when it
+  /// is used up.
   @inline(__always)
   private mutating func isWithinRate(_ slot: UInt32, _ bytes: Int) -> Bool {
     limits.messagesPerSecondMax == 0 && limits.bytesPerSecondMax == 0 ? true : takeFromRate(slot, bytes)
@@ -187,7 +219,8 @@ extension Shard where Kernel: ~Copyable {
     return isWithin
   }
 
-  /// Reads the PROXY protocol header with which a connection must begin here; false when more bytes are needed or it is gone.
+  /// Reads the PROXY protocol header with which a connection must begin here; false when more bytes are needed or it is
+  /// gone.
   private mutating func receiveProxyHeader(
     _ slot: UInt32, _ buffer: inout ByteBuffer, _ offset: inout Int, _ inbound: inout Inbound
   ) -> Bool {

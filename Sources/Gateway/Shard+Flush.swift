@@ -1,4 +1,5 @@
-// Sending: everything that a turn queued for a connection leaves in one system call. Step 7 of the data path. Reactor's thread.
+// Sending: everything that a turn queued for a connection leaves in one system call. Step 7 of the data path. Reactor's
+// thread.
 import Buffers
 import EventLoop
 
@@ -64,8 +65,8 @@ extension Shard where Kernel: ~Copyable {
   private mutating func sentPart(_ slot: UInt32, _ isShort: Bool) {
     if isShort {
       block(slot)
-    } else if connections[slot].outbound.isEmpty && connections[slot].phase != .open {
-      sentAll(slot)
+    } else if connections[slot].outbound.isEmpty {
+      becameEmpty(slot)
     }
   }
 
@@ -98,6 +99,12 @@ extension Shard where Kernel: ~Copyable {
         return
       }
     }
+    becameEmpty(slot)
+  }
+
+  /// The queue of a connection that had been blocked, or had several pieces, is empty.
+  private mutating func becameEmpty(_ slot: UInt32) {
+    if connections[slot].flags.contains(.pongOwed) { answerOwedPong(slot) }
     if connections[slot].phase != .open { sentAll(slot) }
   }
 
@@ -112,6 +119,9 @@ extension Shard where Kernel: ~Copyable {
       // The oldest byte of the mark has gone: what is left is younger. Mark again from here.
       connections[slot].outbound.markRemaining = UInt32(clamping: connections[slot].outbound.byteCount)
       connections[slot].outbound.markTime = UInt32(truncatingIfNeeded: now)
+      // The peer reads, so pings are answered again, and a flood begins anew.
+      connections[slot].flags.remove(.pongWaits)
+      connections[slot].pingsBacklog = 0
     }
   }
 

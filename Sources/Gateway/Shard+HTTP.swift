@@ -117,7 +117,8 @@ extension Shard where Kernel: ~Copyable {
     respond(slot, response, body: body)
   }
 
-  /// Checks an upgrade in the order method, form, origin, credential, and accepts it. Nothing but a valid one gets a 101.
+  /// Checks an upgrade in the order method, form, origin, credential, and accepts it. Nothing but a valid one gets a
+  /// 101.
   private mutating func upgrade(
     _ slot: UInt32, _ head: HTTPRequestHead, _ bytes: Span<UInt8>, to role: Role, _ mount: MountMatch
   ) {
@@ -163,7 +164,8 @@ extension Shard where Kernel: ~Copyable {
     respond(slot, response, body: status.reason, as: refusal)
   }
 
-  /// Verifies the token of the channels dialect (PROTOCOLS 2.1) and interns the user's id; the status when it is refused.
+  /// Verifies the token of the channels dialect (PROTOCOLS 2.1) and interns the user's id; the status when it is
+  /// refused.
   private mutating func authenticateChannels(
     _ slot: UInt32, _ head: HTTPRequestHead, _ bytes: Span<UInt8>
   ) -> HTTPStatus? {
@@ -238,8 +240,8 @@ extension Shard where Kernel: ~Copyable {
     }
   }
 
-  /// Lends the bytes of one buffer to something that writes into another. The compiler does not let two fields of one struct be used
-  /// so directly once a span is involved.
+  /// Lends the bytes of one buffer to something that writes into another. The compiler does not let two fields of one
+  /// struct be used so directly once a span is involved.
   private static func compose(
     _ source: borrowing ByteBuffer, _ target: inout ByteBuffer, _ body: (Span<UInt8>, inout ByteBuffer) -> Void
   ) {

@@ -40,7 +40,8 @@ extension Shard where Kernel: ~Copyable {
     overflowCount += 1
   }
 
-  /// Ends a turn towards the others: what overflowed is tried again, what was pushed is published, and whoever sleeps is woken.
+  /// Ends a turn towards the others: what overflowed is tried again, what was pushed is published, and whoever sleeps
+  /// is woken.
   mutating func sendMail() {
     if overflowCount > 0 { retryOverflow() }
     var rest = pushed

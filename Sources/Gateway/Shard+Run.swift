@@ -14,6 +14,7 @@ extension Shard where Kernel: ~Copyable {
     shared.enterReady()
     telemetryMilliseconds = now + UInt64(shared.configuration.channels.telemetryIntervalMilliseconds)
     while !isDone() { turn(&buffer, &gather) }
+    closeListeners(andAdmin: true)
     publishMetrics()
   }
 
@@ -23,7 +24,8 @@ extension Shard where Kernel: ~Copyable {
     work(eventCount, &buffer, &gather)
   }
 
-  /// What a turn does once it is awake. Apart from `turn`, so that the simulation can let other reactors run while this one sleeps.
+  /// What a turn does once it is awake. Apart from `turn`, so that the simulation can let other reactors run while this
+  /// one sleeps.
   mutating func work(_ eventCount: Int, _ buffer: inout ByteBuffer, _ gather: inout GatherList) {
     network.disarm()
     let started = network.wokeNanoseconds
@@ -104,7 +106,7 @@ extension Shard where Kernel: ~Copyable {
 
   /// Whether a stopping reactor has nothing left to do.
   private func isDone() -> Bool {
-    drainDeadline > 0 && (connections.count == 0 || now >= drainDeadline)
+    drainDeadline > 0 && (connections.count == adminCount || now >= drainDeadline)
   }
 
   /// The number of turns when the metrics were last published: when nothing has happened since, they are up to date.

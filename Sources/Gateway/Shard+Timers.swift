@@ -1,4 +1,5 @@
-// What happens by the clock: handshake deadlines, heartbeats, patience with slow and silent peers, telemetry. Reactor's thread.
+// What happens by the clock: handshake deadlines, heartbeats, patience with slow and silent peers, telemetry. Reactor's
+// thread.
 import Buffers
 import EventLoop
 import Wire
@@ -37,7 +38,11 @@ extension Shard where Kernel: ~Copyable {
       return
     case .closing, .lingering:
       if now < connections[slot].deadlineMilliseconds { break }
-      drop(slot, .closeTimeout)
+      counters.add(.closeTimeouts)
+      let reason = connections[slot].reason
+      log.log(
+        .info, "close-timeout", nowMilliseconds: Int(now), [("reason", .text(reason.label.description))])
+      drop(slot, reason, resets: true)
       return
     case .open:
       if isTooOld(slot) {

@@ -1,4 +1,5 @@
-// One reactor's share of the gateway: its connections, its subscribers, its outgoing bytes. Lives on its reactor's thread.
+// One reactor's share of the gateway: its connections, its subscribers, its outgoing bytes. Lives on its reactor's
+// thread.
 import Auth
 import Buffers
 import Compression
@@ -7,9 +8,9 @@ import EventLoop
 import Topics
 import Wire
 
-/// The state of one reactor, in one non-copyable struct on its thread's stack: no locks, no reference counts on the way of a message.
-/// The extensions follow the path of the bytes: Run, Accept, Connection (receiving), HTTP, Channels, Fanout, Mailbox,
-/// Flush, Close, Timers.
+/// The state of one reactor, in one non-copyable struct on its thread's stack: no locks, no reference counts on the way
+/// of a message. The extensions follow the path of the bytes: Run, Accept, Connection (receiving), HTTP, Channels,
+/// Fanout, Mailbox, Flush, Close, Timers.
 struct Shard<Kernel: Network & ~Copyable>: ~Copyable {
   /// This reactor's number.
   let number: Int
@@ -85,6 +86,8 @@ struct Shard<Kernel: Network & ~Copyable>: ~Copyable {
   var telemetryBusyNanoseconds: UInt64 = 0
   var publishMetricsMilliseconds: UInt64 = 0
   var webSocketCount = 0
+  /// Connections of the admin listener.
+  var adminCount = 0
   /// When a stopping reactor gives up waiting; 0 while it is not stopping.
   var drainDeadline: UInt64 = 0
   /// Slots below this have been told to go away.

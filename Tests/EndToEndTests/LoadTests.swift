@@ -22,9 +22,7 @@ extension EndToEndLoad {
       // The clients have not closed yet, so the gateway is still there.
       let status = try? HTTPExchange.get("/readyz", port: gateway.adminPort).status
       // The listeners are no longer looked at but still open: this waits until the process ends.
-      withKnownIssue("the admin listener stops listening together with the others") {
-        #expect(status == 503)
-      }
+      #expect(status == 503)
       #expect(throws: (any Error).self) { _ = try WebSocketClient(gateway) }
       for client in clients {
         let endings = client.readToEnd().filter { if case .text = $0 { false } else { true } }
@@ -72,10 +70,7 @@ extension EndToEndLoad {
       let clients = try clientPair(gateway, reactors: reactors)
       gateway.terminate()
       for client in [clients.0, clients.1] { #expect(client.next() == .close(1001, "server stopping")) }
-      withKnownIssue("while stopping, the time of the next telemetry broadcast that never comes keeps reactor 0 awake")
-      {
-        #expect(ticksInASecond(gateway) < 10)
-      }
+      #expect(ticksInASecond(gateway) < 10)
       for client in [clients.0, clients.1] { client.socket.close() }
       expectCleanEnd(gateway.waitForEnd())
     }

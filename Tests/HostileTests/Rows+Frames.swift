@@ -123,7 +123,9 @@ extension Rows {
         { frame(ClientFrame.close, [3, 232]) + frame(1, [UInt8](#"{"action":"ping"}"#.utf8)) + frame(3) }, code: 1000,
         isCompressed: false),
       trace: .survived("the client closed properly")),
-    .scenario(21, "a peer that never closes TCP", .deadlines, .closed("close_timeout")) { victim throws in
+    .scenario(
+      21, "a peer that never closes TCP", .deadlines, .counted("close_timeouts_total", event: "close-timeout")
+    ) { victim throws in
       let client = try victim.client()
       try client.send(ClientFrame(3, []))
       var ending = client.next()

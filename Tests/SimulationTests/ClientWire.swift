@@ -1,4 +1,4 @@
-// The simulated clients' own WebSocket and JSON, written apart from Sources/Wire so that they do not share its mistakes.
+// The simulated clients' own WebSocket and JSON, written apart from Sources/Wire so as not to share its mistakes.
 
 /// Frames as a client writes them, and reads them from a server.
 enum ClientWire {

@@ -1,4 +1,5 @@
-// What must, may and must not reach whom: the judge of a simulated run. It sees only what clients composed, handed over and read.
+// What must, may and must not reach whom: the judge of a simulated run. It sees only what clients composed, handed over
+// and read.
 
 /// A topic with the ways in which clients spell it in JSON.
 struct SimulatedTopic {
@@ -32,8 +33,8 @@ final class Publish {
   }
 }
 
-/// One subscribe of one connection. It is in force at the earliest when composed, certainly once its answer was read; over at the
-/// earliest when an unsubscribe was composed, certainly once the answer to that was read.
+/// One subscribe of one connection. It is in force at the earliest when composed, certainly once its answer was read;
+/// over at the earliest when an unsubscribe was composed, certainly once the answer to that was read.
 final class Subscription {
   let topic: Int
   /// The value of `k` that its filter asks for; nil without a filter.
@@ -102,7 +103,8 @@ final class Oracle {
     }
   }
 
-  /// Checks at a point where everything has been read that whoever lives has got everything, and whoever died a gapless beginning.
+  /// Checks at a point where everything has been read that whoever lives has got everything, and whoever died a
+  /// gapless beginning.
   func checkNothingMissing() {
     for session in sessions where !session.subscriptions.isEmpty {
       for sender in sessions where !sender.publishes.isEmpty {

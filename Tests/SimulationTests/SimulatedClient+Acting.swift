@@ -38,12 +38,12 @@ extension SimulatedClient {
 
   // MARK: Requests
 
-  func subscribe(_ session: Session) {
-    let topic = world.random.below(plan.topics.count)
+  func subscribe(_ session: Session, topic wanted: Int? = nil) {
+    let topic = wanted ?? world.random.below(plan.topics.count)
     let channel = world.random.pick(plan.topics[topic].spellings)
     var kind: Int?
     var filters: String?
-    switch world.random.below(10) {
+    switch wanted == nil ? world.random.below(10) : 9 {
     case 0: filters = "{}"
     case 1: filters = "null"
     case 2...4:

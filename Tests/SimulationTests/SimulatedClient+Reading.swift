@@ -43,7 +43,9 @@ extension SimulatedClient {
   /// Reads the answer to the request; returns where the frames begin, 0 while it is incomplete.
   private func readHead(_ session: Session) -> Int {
     let bytes = session.incoming
-    guard let end = (3..<max(3, bytes.count)).first(where: { bytes[$0] == 10 && bytes[$0 - 1] == 13 && bytes[$0 - 2] == 10 })
+    guard
+      let end = (3..<max(3, bytes.count)).first(where: { bytes[$0] == 10 && bytes[$0 - 1] == 13 && bytes[$0 - 2] == 10 }
+      )
     else { return 0 }
     let head = String(decoding: bytes[...end], as: UTF8.self)
     let status = Int(head.split(separator: " ").dropFirst().first ?? "") ?? 0
@@ -88,6 +90,7 @@ extension SimulatedClient {
     world.note(24, session.id, code ?? 0)
     switch code {
     case 3008 where session.socket.wasBlocked: break
+    case 1008 where session.pings.count > plan.pingsBacklogMax: break
     case 1001 where session.excuses.contains(.stopping): break
     case .some(let code) where code == session.violationCode:
       session.processed(upTo: session.publishes.count - 1, now: world.nextSequence())
@@ -149,7 +152,8 @@ extension SimulatedClient {
       }
     case #""message""#:
       if text("timestamp").utf8.count != 26 { world.fail("\(session): a message without a timestamp") }
-      guard let channel = raw("channel"), let data = raw("data"), let from = raw("from"), let (sender, serial) = name(data)
+      guard let channel = raw("channel"), let data = raw("data"), let from = raw("from"),
+        let (sender, serial) = name(data)
       else {
         world.fail("\(session): a message without its members")
         return

@@ -67,7 +67,7 @@ final class SimulatedClient {
 
   /// Closes the client's end.
   private func end(_ socket: SimulatedSocket) {
-    if socket.isClientGone { return }
+    if socket.isClientGone || socket.isUnplugged { return }
     socket.isClientGone = true
     if socket.isServerClosed { return }
     if socket.down.count > 0 {

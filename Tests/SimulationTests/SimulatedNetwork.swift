@@ -86,8 +86,9 @@ struct SimulatedNetwork: Network, ~Copyable {
 
   func accept(_ listener: Int32) -> Acceptance {
     world.advance(by: Self.callNanoseconds)
-    guard let queue = world.backlog(listener), !world.backlogs[queue].isEmpty else { return .wouldBlock }
+    // The kernel looks for a free descriptor before it looks for a connection.
     if world.openDescriptors >= world.descriptorsMax { return .exhausted }
+    guard let queue = world.backlog(listener), !world.backlogs[queue].isEmpty else { return .wouldBlock }
     let socket = world.backlogs[queue].removeFirst()
     socket.acceptedAt = world.now
     if world.hasFaults && world.random.perMille(5) {
@@ -135,6 +136,8 @@ struct SimulatedNetwork: Network, ~Copyable {
   private func closing(_ fd: Int32, _ call: StaticString) -> SimulatedSocket? {
     world.advance(by: Self.callNanoseconds)
     let isReserve = world.isReserve(fd)
+    // A stopping reactor closes its listeners; in this world a listener is a queue and no descriptor.
+    if world.backlog(fd) != nil { return nil }
     let socket = isReserve ? nil : world.socket(fd, call)
     world.free(fd, call)
     if isReserve && world.hasFaults && world.descriptorsMax != .max && world.random.perMille(300) {

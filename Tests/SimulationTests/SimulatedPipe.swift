@@ -1,4 +1,4 @@
-// One direction of a simulated TCP connection: bytes on their way and bytes that have arrived. Owned by a SimulatedSocket.
+// One direction of a simulated TCP connection: bytes on their way and bytes that arrived. Owned by a SimulatedSocket.
 
 /// Bytes in flight and bytes arrived, in order, together at most `capacity`.
 struct SimulatedPipe {

@@ -17,6 +17,8 @@ final class SimulatedReactor {
   let world: SimulatedWorld
   private(set) var state = State.awake
   private(set) var turns = 0
+  /// Checks that found posts in the overflow lists.
+  private(set) var overflows = 0
   /// Whether one of its steps is under way, so that another must not start.
   private var isBusy = false
   private var timeoutMilliseconds = 0
@@ -70,7 +72,8 @@ final class SimulatedReactor {
   }
 
   /// A reactor that sleeps although there is mail for it, with nobody to wake it, has lost a wake-up.
-  func checkWake() {
+  func check() {
+    if shard.overflowCount > 0 { overflows += 1 }
     guard case .asleep(let until) = state, until > world.now, !world.isRung[number] else { return }
     for index in 0..<shard.consumers.count where index != number && !shard.consumers[index].isEmpty() {
       world.fail("reactor \(number) sleeps for \(timeoutMilliseconds) ms with mail from reactor \(index): lost wake-up")
@@ -90,8 +93,9 @@ final class SimulatedReactor {
 
   /// What decides how long it sleeps, for the message of a failure.
   var sleep: String {
-    "time-out \(timeoutMilliseconds) ms, \(shard.ready.count) ready, mail: \(hasMail), overflow \(shard.overflowCount), "
-      + "timers \(shard.timers.count), drain until \(shard.drainDeadline), unmute at \(shard.unmuteMilliseconds)"
+    "time-out \(timeoutMilliseconds) ms, \(shard.ready.count) ready, mail: \(hasMail), "
+      + "overflow \(shard.overflowCount), timers \(shard.timers.count), "
+      + "drain until \(shard.drainDeadline), unmute at \(shard.unmuteMilliseconds)"
   }
 
   // MARK: What is left

@@ -1,7 +1,7 @@
 // A simulated TCP connection with both of its ends. Owned by the SimulatedWorld.
 import Buffers
 
-/// One TCP connection: the client's end is driven by a SimulatedClient, the server's end by a shard through its descriptor.
+/// One TCP connection: the client's end is driven by a SimulatedClient, the server's by a shard through its descriptor.
 final class SimulatedSocket {
   let id: Int
   /// From client to server, and back.

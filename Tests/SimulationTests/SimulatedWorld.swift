@@ -7,6 +7,8 @@ struct WorldProfile {
   /// Largest capacity of a pipe.
   var upCapacityMax = 65_536
   var downCapacityMax = 65_536
+  /// Whether every connection takes megabytes.
+  var isWide = false
   /// Longest ordinary delay on the way, in nanoseconds.
   var delayMax: UInt64 = 2_000_000
 }
@@ -196,8 +198,8 @@ final class SimulatedWorld {
   func connect(to queue: Int? = nil) -> SimulatedSocket {
     socketCount += 1
     let socket = SimulatedSocket(
-      id: socketCount, upCapacity: 64 + random.skewed(profile.upCapacityMax),
-      downCapacity: 64 + random.skewed(profile.downCapacityMax))
+      id: socketCount, upCapacity: profile.isWide ? 4_194_304 : 64 + random.skewed(profile.upCapacityMax),
+      downCapacity: profile.isWide ? 2_097_152 : 64 + random.skewed(profile.downCapacityMax))
     sockets.append(socket)
     backlogs[queue ?? random.below(backlogs.count)].append(socket)
     return socket

@@ -17,6 +17,8 @@ struct SimulationReport: CustomStringConvertible {
   let sessions: Int
   let deliveries: Int
   let required: Int
+  /// Steps after which some reactor had posts that a full ring did not take.
+  let overflows: Int
   /// Counters of all reactors together.
   let counters: [Counter: Int]
   let closes: [CloseReason: Int]
@@ -110,7 +112,7 @@ final class Simulation {
 
   private func finishStep() {
     steps += 1
-    for reactor in reactors { reactor.checkWake() }
+    for reactor in reactors { reactor.check() }
     if steps % 16 == 0 { world.sweep() }
   }
 
@@ -137,20 +139,29 @@ final class Simulation {
     exhaustedUntil = 0
   }
 
-  /// Megabytes for one reactor at once, while some that would get them are breaking: it flushes half-way through its events.
+  /// Megabytes for the one reactor at once, while some that would get them are breaking: it flushes half-way through
+  /// its events, and finds connections broken for which it has collected events already.
   private func avalanche() {
-    let open = clients.filter { $0.session?.isAlive ?? false }
-    guard let reactor = open.first?.session?.socket.reactor, open.count > 3 else { return }
-    for client in open.dropFirst(2) {
-      guard let session = client.session, session.socket.reactor == reactor else { continue }
+    let alive = clients.filter { ($0.session?.isAlive ?? false) && world.now >= $0.stalledUntil }
+    if alive.count < 5 { return }
+    for client in alive.prefix(2) {
+      guard let session = client.session else { continue }
+      let isMember = session.subscriptions.contains {
+        $0.topic == 0 && $0.kind == nil && $0.confirmedAt != .max && $0.leavingAt == .max
+      }
+      if !isMember {
+        client.subscribe(session, topic: 0)
+        return
+      }
+    }
+    for client in alive.dropFirst(2) {
+      guard let session = client.session else { continue }
       for _ in 0..<4 { client.publish(session, topic: 0, padding: 120_000) }
-      for _ in 0..<20 { client.step(mayAct: false) }
+      for _ in 0..<30 where !session.outgoing.isEmpty { client.step(mayAct: false) }
     }
-    for client in open.prefix(2) {
-      if let session = client.session, session.socket.reactor == reactor { client.vanish(session) }
-    }
+    for client in alive.prefix(2) { if let session = client.session { client.vanish(session) } }
     world.advance(by: 400_000_000)
-    for _ in 0..<2 where reactors[reactor].canStep { reactors[reactor].step() }
+    for _ in 0..<2 where reactors[0].canStep { reactors[0].step() }
   }
 
   // MARK: The quiet part
@@ -205,7 +216,10 @@ final class Simulation {
       for (_, session) in alive where world.failure == nil {
         if !session.isAlive { world.fail("\(session) ended in peace") }
         if let first = session.expectations.first { world.fail("\(session) still waits for \(first.what)") }
-        if !session.pings.isEmpty { world.fail("\(session) still waits for a protocol pong") }
+        // While a client does not read, the gateway answers one ping for many.
+        if !session.pings.isEmpty && !session.socket.wasBlocked {
+          world.fail("\(session) still waits for a protocol pong")
+        }
       }
     }
   }
@@ -286,7 +300,8 @@ final class Simulation {
     for reason in CloseReason.allCases { closes[reason] = reactors.reduce(0) { $0 + $1.closes(reason) } }
     return SimulationReport(
       seed: seed, stepsAsked: stepsAsked, steps: steps, failure: world.failure, hash: world.hash.value,
-      sessions: oracle.sessions.count, deliveries: oracle.deliveries, required: oracle.required, counters: counters,
+      sessions: oracle.sessions.count, deliveries: oracle.deliveries, required: oracle.required,
+      overflows: reactors.reduce(0) { $0 + $1.overflows }, counters: counters,
       closes: closes)
   }
 }

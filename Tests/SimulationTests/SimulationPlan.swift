@@ -36,11 +36,14 @@ struct SimulationPlan {
     return shortest / 3
   }
 
+  /// Pings that may wait unanswered before the gateway calls them a flood.
+  var pingsBacklogMax: Int { configuration.limits.pingsBacklogMax }
+
   init(random: inout SimulationRandom) {
     isHeavy = random.perMille(80)
     isBursty = !isHeavy && random.perMille(100)
-    reactorCount = isBursty ? random.within(2...3) : random.within(1...4)
-    clientCount = isHeavy || isBursty ? random.within(5...8) : random.within(3...14)
+    reactorCount = isHeavy ? 1 : isBursty ? random.within(2...3) : random.within(1...4)
+    clientCount = isHeavy || isBursty ? random.within(6...9) : random.within(3...14)
     endsByStop = random.perMille(250)
     isCrowded = random.perMille(100)
     connectionsMax = isCrowded ? clientCount / 2 + 1 : 1000
@@ -48,9 +51,8 @@ struct SimulationPlan {
     topics = Self.makeTopics(count: random.within(2...6))
     subscriptionsMax = random.perMille(200) ? random.within(1...3) : 1000
     var profile = WorldProfile()
-    if isHeavy {
-      profile.upCapacityMax = 4_194_304
-      profile.downCapacityMax = 1_048_576
+    if isHeavy || isBursty {
+      profile.isWide = true
     } else if random.perMille(500) {
       profile.upCapacityMax = 2_048
       profile.downCapacityMax = 4_096
@@ -73,7 +75,8 @@ struct SimulationPlan {
 
   private static func makeTopics(count: Int) -> [SimulatedTopic] {
     let all = [
-      [#""telemetry""#], [#""a""#, #""\u0061""#], [#""a:b""#], [#""news \"quoted\"""#], [#""grüße""#, #""gr\u00fc\u00dfe""#],
+      [#""telemetry""#], [#""a""#, #""\u0061""#], [#""a:b""#], [#""news \"quoted\"""#],
+      [#""grüße""#, #""gr\u00fc\u00dfe""#],
       [#""😀/1""#, #""\ud83d\ude00/1""#],
     ]
     return all.prefix(count).enumerated().map { SimulatedTopic(index: $0, spellings: $1) }
@@ -81,7 +84,8 @@ struct SimulationPlan {
 
   /// Signed once for the process: the same claims give the same tokens.
   private static let tokens: [String] = {
-    guard let key = JWTKey(secret: secret), let other = JWTKey(secret: "quite another secret, just as long as it") else {
+    guard let key = JWTKey(secret: secret), let other = JWTKey(secret: "quite another secret, just as long as it")
+    else {
       return []
     }
     let good = (0..<3).map { JWTSigner.sign(claims: [("userId", .string("user-\($0)"))], key: key) }

@@ -1,4 +1,4 @@
-// Where all chance in a simulation comes from, and what it came to: a seeded generator and a running hash of what happened.
+// Where all chance in a simulation comes from, and what it came to: a seeded generator and a hash of what happened.
 
 /// SplitMix64: small, seeded by one number, and the same on every machine.
 struct SimulationRandom {

@@ -48,8 +48,8 @@ struct AddressRanges: Sendable {
   /// Whether it holds nothing.
   var isEmpty: Bool { entries.isEmpty && !hasUnix }
 
-  /// Whether the address, laid out as `PeerAddress`, lies in a range. Zero is a Unix-domain peer and in no range of addresses.
-  /// A range of IPv6 addresses, even `::/0`, holds no IPv4 address. Allocates nothing.
+  /// Whether the address, laid out as `PeerAddress`, lies in a range. Zero is a Unix-domain peer and in no range of
+  /// addresses. A range of IPv6 addresses, even `::/0`, holds no IPv4 address. Allocates nothing.
   func contains(high: UInt64, low: UInt64) -> Bool {
     if high == 0 && low == 0 { return hasUnix }
     let isIPv4 = Self.isIPv4(high, low)

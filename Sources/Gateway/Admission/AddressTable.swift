@@ -14,11 +14,12 @@ enum Admission: Sendable {
 
 /// The connections of each client address and how fast it opens them.
 ///
-/// An IPv6 client is its /64, which is what one subscriber gets from a provider. At most `addressesMax` addresses are tracked, in
-/// sets of sixteen chosen by a keyed hash, so that a call looks at sixteen entries at most and nobody can aim at a set. When
-/// an address comes to a full set it takes the place of the idle entry (no connections) that has the least of its rate to recover;
-/// that one loses nothing but this. Where all sixteen have connections the newcomer is admitted untracked: a gateway with that many
-/// clients must not refuse honest ones. So an error is always in the clients' favour, and no count ever goes below zero.
+/// An IPv6 client is its /64, which is what one subscriber gets from a provider. At most `addressesMax` addresses are
+/// tracked, in sets of sixteen chosen by a keyed hash, so that a call looks at sixteen entries at most and nobody can
+/// aim at a set. When an address comes to a full set it takes the place of the idle entry (no connections) that has the
+/// least of its rate to recover; that one loses nothing but this. Where all sixteen have connections the newcomer is
+/// admitted untracked: a gateway with that many clients must not refuse honest ones. So an error is always in the
+/// clients' favour, and no count ever goes below zero.
 final class AddressTable: Sendable {
   /// Most addresses that are tracked: 2 MB, allocated only where a limit is set.
   static let addressesMax = 65_536
@@ -33,8 +34,9 @@ final class AddressTable: Sendable {
   private let seed: UInt64
   private let shards: [AddressShard]
 
-  /// A table with these limits, each 0 for none; with both 0 it tracks nothing and costs nothing. `exemptsLocal` leaves loopback and
-  /// Unix-domain peers out, which on most machines are a proxy. Values past 32 bits are as good as none and are cut.
+  /// A table with these limits, each 0 for none; with both 0 it tracks nothing and costs nothing. `exemptsLocal` leaves
+  /// loopback and Unix-domain peers out, which on most machines are a proxy. Values past 32 bits are as good as none
+  /// and are cut.
   init(connectionsMax: Int, acceptsPerSecondMax: Int, exemptsLocal: Bool) {
     self.connectionsMax = UInt32(clamping: connectionsMax)
     self.acceptsPerSecondMax = UInt32(clamping: acceptsPerSecondMax)
@@ -107,8 +109,8 @@ final class AddressTable: Sendable {
     return victim
   }
 
-  /// An IPv4 address whole, an IPv6 address by its first half. The IPv6 networks whose keys would be those of IPv4 addresses,
-  /// 0:ffff::/32, are reserved and nobody's.
+  /// An IPv4 address whole, an IPv6 address by its first half. The IPv6 networks whose keys would be those of IPv4
+  /// addresses, 0:ffff::/32, are reserved and nobody's.
   private static func key(_ address: PeerAddress) -> UInt64 {
     address.high == 0 && address.low >> 32 == 0xFFFF ? address.low : address.high
   }

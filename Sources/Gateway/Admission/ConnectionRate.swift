@@ -1,4 +1,5 @@
-// How much one connection has sent of what it may: two token buckets, kept only where a rate is limited. The reactor's thread.
+// How much one connection has sent of what it may: two token buckets, kept only where a rate is limited. The reactor's
+// thread.
 
 /// The message and byte allowances of one connection.
 struct ConnectionRate: BitwiseCopyable {

@@ -10,9 +10,10 @@ enum ForwardedFor {
 
   /// The address of the client: the right-most hop that is no trusted proxy.
   ///
-  /// `value` is the header's value, its last one where it stands there more than once. From a peer that is not trusted it is
-  /// ignored. A hop that is no address ends the search with the hop to its right, the last one that a trusted proxy vouched for; so
-  /// does the beginning of the list. Empty elements are skipped. The client's port is known from the peer alone, else it is 0.
+  /// `value` is the header's value, its last one where it stands there more than once. From a peer that is not trusted
+  /// it is ignored. A hop that is no address ends the search with the hop to its right, the last one that a trusted
+  /// proxy vouched for; so does the beginning of the list. Empty elements are skipped. The client's port is known from
+  /// the peer alone, else it is 0.
   static func client(_ value: Span<UInt8>, peer: PeerAddress, trusted: AddressRanges) -> PeerAddress {
     if trusted.isEmpty || !trusted.contains(high: peer.high, low: peer.low) { return peer }
     var client = peer

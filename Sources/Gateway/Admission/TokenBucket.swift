@@ -2,8 +2,9 @@
 
 /// What a peer has taken of an allowance of `rate` a second that may be saved up to `burst`.
 ///
-/// It counts in thousandths, of which exactly `rate` come back in each millisecond, so nothing is ever rounded. It keeps what is
-/// missing rather than what is left: a bucket of zeros is a full one, whatever the burst. A thread at a time.
+/// It counts in thousandths, of which exactly `rate` come back in each millisecond, so nothing is ever rounded. It
+/// keeps what is missing rather than what is left: a bucket of zeros is a full one, whatever the burst. A thread at a
+/// time.
 struct TokenBucket: Sendable, BitwiseCopyable {
   /// Thousandths of a token missing from a full bucket, as of `atMilliseconds`.
   private var missing: UInt64 = 0
@@ -17,8 +18,9 @@ struct TokenBucket: Sendable, BitwiseCopyable {
 
   /// Takes `amount`, or takes nothing and returns false when that is not there. An amount over `burst` never is.
   ///
-  /// `rate` 0 stands for no limit: always true. The clock is monotonic and may wrap; a pause that it wraps in (49 days) counts
-  /// less a whole number of turns, which a client can only lose by, and a step back of up to a minute counts as none.
+  /// `rate` 0 stands for no limit: always true. The clock is monotonic and may wrap; a pause that it wraps in (49 days)
+  /// counts less a whole number of turns, which a client can only lose by, and a step back of up to a minute counts as
+  /// none.
   mutating func take(_ amount: UInt32, rate: UInt32, burst: UInt32, nowMilliseconds: UInt32) -> Bool {
     if rate == 0 { return true }
     refill(rate: rate, nowMilliseconds: nowMilliseconds)

@@ -109,8 +109,8 @@ public enum SlowConsumerPolicy: String, Sendable, CaseIterable {
 public struct CompressionConfiguration: Sendable, Equatable {
   /// Whether the extension is negotiated at all. Default on.
   public var enabled = true
-  /// Whether a connection keeps its window from message to message. Default off: a window for each connection costs memory, and
-  /// without one a broadcast is compressed once for all.
+  /// Whether a connection keeps its window from message to message. Default off: a window for each connection costs
+  /// memory, and without one a broadcast is compressed once for all.
   public var contextTakeover = false
   /// Shortest message in bytes that is compressed; shorter ones are sent plain. Default 256: below, little is saved.
   public var thresholdBytes = 256

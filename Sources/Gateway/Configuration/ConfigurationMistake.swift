@@ -13,7 +13,12 @@ public struct ConfigurationMistake: Sendable, Equatable, CustomStringConvertible
   }
 
   /// `limits.messageBytesMax: expected 1024...268435456, got -3`
-  public var description: String { "\(key): \(text)" }
+  ///
+  /// One line, even where a file's own key holds control characters.
+  public var description: String {
+    let isPlain = key.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
+    return "\(isPlain ? key : LogLine.quoted(key)): \(text)"
+  }
 }
 
 /// Everything that is wrong with a configuration: at least one mistake.

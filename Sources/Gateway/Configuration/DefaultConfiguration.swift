@@ -1,11 +1,12 @@
 // Writes the commented file of `martlet default-config` from the list of settings. A pure function.
 
 extension Configuration {
-  /// A JSON5 file with every setting at its default, each with what it does and its environment variable. Settings whose default is
-  /// "none" are commented out. `check-config` accepts it as it is.
+  /// A JSON5 file with every setting at its default, each with what it does and its environment variable. Settings
+  /// whose default is "none" are commented out. `check-config` accepts it as it is.
   public static func defaultFile() -> String {
     var lines = [
-      "// The configuration of martlet, JSON5: comments and trailing commas are welcome. Every value below is the default.",
+      "// The configuration of martlet, JSON5: comments and trailing commas are welcome.",
+      "// Every value below is the default.",
       "// Flags win over the environment, which wins over this file. Check it with: martlet check-config FILE",
       "{",
     ]

@@ -1,4 +1,5 @@
-// Random secrets for development mode, kept so that `martlet token --dev` signs with those of the running server. Start-up only.
+// Random secrets for development mode, kept so that `martlet token --dev` signs with those of the running server.
+// Start-up only.
 
 import Auth
 import FoundationEssentials

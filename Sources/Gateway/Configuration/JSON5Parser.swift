@@ -1,5 +1,5 @@
-// Reads JSON5 and says where it is not (https://spec.json5.org). Foundation's decoder names neither the line nor a key that stands
-// twice, which an operator needs. Start-up only.
+// Reads JSON5 and says where it is not (https://spec.json5.org). Foundation's decoder names neither the line nor a key
+// that stands twice, which an operator needs. Start-up only.
 
 /// One pass over the bytes of a file.
 struct JSON5Parser {

@@ -3,8 +3,8 @@
 extension Limits {
   // MARK: A turn of the event loop
 
-  /// Bytes received in one read at most, and the size of a reactor's one receive buffer: a burst of publishes is then taken and
-  /// fanned out as one.
+  /// Bytes received in one read at most, and the size of a reactor's one receive buffer: a burst of publishes is then
+  /// taken and fanned out as one.
   public static var receiveBytes: Int { 262_144 }
   /// Bytes that a connection can have kept from earlier reads: a request head, or a control frame.
   public static var tailBytesMax: Int { 16_384 }
@@ -30,7 +30,8 @@ extension Limits {
 
   // MARK: Memory
 
-  /// Bytes of outgoing chunks that slow subscribers may keep alive on one reactor; past it those that need the oldest are closed.
+  /// Bytes of outgoing chunks that slow subscribers may keep alive on one reactor; past it those that need the oldest
+  /// are closed.
   public static var waitingBytesMax: Int { 268_435_456 }
 
   /// Bytes that a reactor keeps for decompressed messages; a larger one gives its memory back.

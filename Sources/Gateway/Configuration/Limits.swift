@@ -1,4 +1,5 @@
-// Every maximum and every deadline of the gateway, with its reason and its allowed range. Read at start-up, then constant.
+// Every maximum and every deadline of the gateway, with its reason and its allowed range. Read at start-up, then
+// constant.
 
 /// The limits of one gateway. An operator may change each within the range that `Limits.table` gives.
 public struct Limits: Sendable, Equatable {
@@ -25,7 +26,8 @@ public struct Limits: Sendable, Equatable {
   /// Milliseconds that a stopping gateway waits for its connections to flush and go.
   public var drainTimeoutMilliseconds = 10_000
 
-  /// Connections of one client address (an IPv6 /64 is one) at a time, past which 429 is answered (HOSTILE 13); 0 for no limit.
+  /// Connections of one client address (an IPv6 /64 is one) at a time, past which 429 is answered (HOSTILE 13); 0 for
+  /// no limit.
   public var connectionsPerAddressMax = 0
   /// Connections that one client address may open in a second, and save up for a second; 0 for no limit (HOSTILE 13).
   public var acceptsPerAddressPerSecondMax = 0
@@ -47,11 +49,13 @@ public struct Limits: Sendable, Equatable {
   public static let connectionsMaxRange = 1...16_777_216
   /// Reactors that may be configured; the interest table keeps one bit for each in a 64-bit word.
   public static let reactorCountRange = 0...64
-  /// Milliseconds between heartbeats: under a second they are the load, over an hour proxies have long dropped the connection.
+  /// Milliseconds between heartbeats: under a second they are the load, over an hour proxies have long dropped the
+  /// connection.
   public static let heartbeatRange = 1_000...3_600_000
   /// Milliseconds between telemetry broadcasts; 0 switches them off.
   public static let telemetryRange = 0...3_600_000
-  /// Sizes from which messages may be compressed: under 16 bytes deflate only adds, and over a mebibyte few messages are.
+  /// Sizes from which messages may be compressed: under 16 bytes deflate only adds, and over a mebibyte few messages
+  /// are.
   public static let compressionThresholdRange = 16...1_048_576
   /// Efforts that zlib knows; its 0 stores.
   public static let compressionLevelRange = 1...9

@@ -1,4 +1,5 @@
-// Which dialect answers which path: rules, the table of one listener, its look-up. Built at start-up, read by every reactor.
+// Which dialect answers which path: rules, the table of one listener, its look-up. Built at start-up, read by every
+// reactor.
 
 /// Which paths a mount answers. A path is the request target up to its query, undecoded.
 public enum PathRule: Sendable, Equatable {
@@ -140,8 +141,8 @@ public struct MountTable: Sendable {
 
   /// Checks the mounts of one listener and builds their table.
   ///
-  /// Two mounts that could match the same request are refused, save handlers and channels together on `*` or `/`, which become
-  /// one pair (PROTOCOLS 6.3), compressed where both are.
+  /// Two mounts that could match the same request are refused, save handlers and channels together on `*` or `/`, which
+  /// become one pair (PROTOCOLS 6.3), compressed where both are.
   public static func build(_ mounts: [MountConfiguration]) throws(MountError) -> MountTable {
     if mounts.count > Limits.mountsPerListenerMax { throw .tooMany(mounts.count) }
     var merged: [MountConfiguration] = []
@@ -160,7 +161,8 @@ public struct MountTable: Sendable {
     return MountTable(mounts: merged)
   }
 
-  /// Who answers `path` (the request target up to its query, undecoded), or nil for nobody. Allocates nothing. Any thread.
+  /// Who answers `path` (the request target up to its query, undecoded), or nil for nobody. Allocates nothing. Any
+  /// thread.
   public func find(path: Span<UInt8>) -> MountTarget? { findMount(path: path)?.target }
 
   /// As `find`, with what the mount says about compression. Allocates nothing. Any thread.

@@ -1,4 +1,5 @@
-// The system calls of start-up: a directory that only this user can enter, and files in it. Used before any reactor runs.
+// The system calls of start-up: a directory that only this user can enter, and files in it. Used before any reactor
+// runs.
 
 import Glibc
 
@@ -23,8 +24,8 @@ struct PrivateDirectory: ~Copyable {
 
   /// Opens the directory, making it if it is not there.
   ///
-  /// A symbolic link, somebody else's directory or one that others may enter is refused: under /tmp, another user could have put it
-  /// there to read what is written.
+  /// A symbolic link, somebody else's directory or one that others may enter is refused: under /tmp, another user could
+  /// have put it there to read what is written.
   static func open(path: String) throws(FileError) -> PrivateDirectory {
     // SAFETY: the C string lives for the call.
     if unsafe mkdir(path, 0o700) != 0 {

@@ -33,11 +33,12 @@ extension Configuration {
     }
   }
 
-  /// What is wrong with the secrets of `dialects`. One that is missing is a mistake only where they are required: a file by
-  /// itself may leave them to the environment.
+  /// What is wrong with the secrets of `dialects`. One that is missing is a mistake only where they are required: a
+  /// file by itself may leave them to the environment.
   ///
-  /// In development everything goes, because the documented defaults are what the seeds' own clients use (PROTOCOLS G13). Else a
-  /// secret is refused when it is missing, shorter than `Limits.secretBytesMin`, or one that documents and tutorials print.
+  /// In development everything goes, because the documented defaults are what the seeds' own clients use (PROTOCOLS
+  /// G13). Else a secret is refused when it is missing, shorter than `Limits.secretBytesMin`, or one that documents and
+  /// tutorials print.
   public func checkSecrets(of dialects: [Dialect], areRequired: Bool = true) -> [ConfigurationMistake] {
     var mistakes: [ConfigurationMistake] = []
     for field in Configuration.secretFields where dialects.contains(field.dialect) {
@@ -61,7 +62,8 @@ extension Configuration {
 }
 
 extension Secret {
-  /// What documented secrets are made of, longer words first. `your-secret-key` and `your_secret_key` are the seeds' own.
+  /// What documented secrets are made of, longer words first. `your-secret-key` and `your_secret_key` are the seeds'
+  /// own.
   private static let placeholderWords = [
     "environment", "development", "production", "openssl", "default", "example", "replace", "change", "string",
     "random",

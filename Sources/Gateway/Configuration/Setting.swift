@@ -1,7 +1,7 @@
 // One setting as the outside sees it: key, environment variable, flag, allowed values. Constants, used at start-up.
 
-/// A setting and every way to write it. `Setting.all` is the one list from which the file's keys, the environment, the flags, the help
-/// and `default-config` come.
+/// A setting and every way to write it. `Setting.all` is the one list from which the file's keys, the environment, the
+/// flags, the help and `default-config` come.
 public struct Setting: Sendable {
   /// The key path in the file and of `--set`: `limits.messageBytesMax`.
   public let key: String

@@ -2,8 +2,9 @@
 
 /// Turns an event into the bytes of one line.
 ///
-/// Whatever a value holds, the line has one line feed, at its end: control characters, line separators and characters that change
-/// the direction of text are escaped, and long values are cut, so that a client cannot forge or hide a line.
+/// Whatever a value holds, the line has one line feed, at its end: control characters, line separators and characters
+/// that change the direction of text are escaped, and long values are cut, so that a client cannot forge or hide a
+/// line.
 enum LogLine {
   /// The line of an event, with its line feed.
   static func make(

@@ -64,7 +64,8 @@ enum LogSystem {
     return status == 0
   }
 
-  /// Writes all of `bytes`, waiting for a full pipe. What cannot be written at all is dropped: there is nowhere to say so.
+  /// Writes all of `bytes`, waiting for a full pipe. What cannot be written at all is dropped: there is nowhere to say
+  /// so.
   static func write(_ bytes: [UInt8], to fd: Int32) {
     var offset = 0
     while offset < bytes.count {

@@ -4,8 +4,8 @@ import Synchronization
 
 /// Writes one line for each event to standard error.
 ///
-/// `log` formats, appends to a bounded queue and returns; it never waits for the file. When the queue is full, lines are dropped and a
-/// line of its own says how many. No value given to it may be a token, a password or a payload.
+/// `log` formats, appends to a bounded queue and returns; it never waits for the file. When the queue is full, lines
+/// are dropped and a line of its own says how many. No value given to it may be a token, a password or a payload.
 public final class Logger: Sendable {
   /// How lines look.
   public let format: LogFormat
@@ -43,7 +43,8 @@ public final class Logger: Sendable {
   /// Whether the writer thread runs. Without it, lines are written where they are logged.
   private let hasThread: Bool
 
-  /// A logger with its writer thread. `fileDescriptor` stays the caller's and must stay open; standard error unless a test asks.
+  /// A logger with its writer thread. `fileDescriptor` stays the caller's and must stay open; standard error unless a
+  /// test asks.
   public init(
     format: LogFormat, level: LogLevel, fileDescriptor: Int32 = 2, linesMax: Int = Limits.logLinesQueuedMax
   ) {

@@ -1,9 +1,10 @@
 // Log lines that clients can cause at will, held to a few a second. One for each reactor; its thread only.
 
-/// Passes at most so many lines a second of each event name, or of each name and reason, to a logger and counts the rest.
+/// Passes at most so many lines a second of each event name, or of each name and reason, to a logger and counts the
+/// rest.
 ///
-/// The count of what was held back rides on the next line of that name and reason as `suppressed`, or on a line of its own
-/// from `reportSuppressed`, which the reactor's one-second timer calls.
+/// The count of what was held back rides on the next line of that name and reason as `suppressed`, or on a line of its
+/// own from `reportSuppressed`, which the reactor's one-second timer calls.
 public struct RateLimitedLog: ~Copyable {
   private struct Window {
     let event: StaticString
@@ -26,10 +27,11 @@ public struct RateLimitedLog: ~Copyable {
     self.linesPerSecondMax = linesPerSecondMax
   }
 
-  /// Logs, or counts the line when its name has had its share of this second. `nowMilliseconds` is any clock that never goes back.
+  /// Logs, or counts the line when its name has had its share of this second. `nowMilliseconds` is any clock that never
+  /// goes back.
   ///
-  /// With a `reason`, which becomes the first field, the share is that of the reason: a flood of one kind of refusal then does not
-  /// hide the one line of another. Reasons are few and come from the source, never from a client.
+  /// With a `reason`, which becomes the first field, the share is that of the reason: a flood of one kind of refusal
+  /// then does not hide the one line of another. Reasons are few and come from the source, never from a client.
   public mutating func log(
     _ level: LogLevel, _ event: StaticString, reason: StaticString = "", nowMilliseconds: Int,
     _ fields: @autoclosure () -> [(StaticString, LogValue)] = []

@@ -35,7 +35,8 @@ public struct UTF8Validator: Sendable, BitwiseCopyable {
     var position = range.lowerBound
     let end = range.upperBound
     while missing > 0 {
-      guard position < end else { return true }
+      // An empty piece behind a refusal is refused like any other.
+      guard position < end else { return lowest <= highest }
       guard take(bytes[position]) else { return false }
       position += 1
     }
