@@ -41,7 +41,7 @@ enum Setup: String, CaseIterable, Sendable {
         "limits.handshakeTimeoutMilliseconds=800", "limits.closeTimeoutMilliseconds=500",
         "heartbeatIntervalMilliseconds=1000",
       ]
-    // Twenty readers with small buffers, read one after the other, take their time to come to the close frame.
+    // Readers with small buffers, read one after the other, take their time to come to the close frame.
     case .backlog: ["limits.outboundBytesMax=65536", "limits.closeTimeoutMilliseconds=30000"]
     case .age: ["limits.outboundAgeMillisecondsMax=1000", "limits.outboundBytesMax=1073741824"]
     case .addressLimit: ["exemptsLocalAddresses=false", "limits.connectionsPerAddressMax=10"]

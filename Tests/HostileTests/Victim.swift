@@ -128,7 +128,7 @@ final class Victim {
     let end = gateway.stop()
     let record = bystander.record
     print(
-      "hostile \(setup): resident \(residentBytes >> 10) KiB before, \(after >> 10) KiB after; "
+      "hostile \(setup): \(durations.count) rows, resident \(residentBytes >> 10) KiB before, \(after >> 10) KiB after; "
         + "bystander round trip in µs: quiet p50 \(percentile(50, of: record.quiet)) p99 \(percentile(99, of: record.quiet)), "
         + "attacked p50 \(percentile(50, of: record.attacked)) p99 \(percentile(99, of: record.attacked)) "
         + "max \(record.attacked.max() ?? 0); longest turn \(Int(lag * 1_000)) ms")
