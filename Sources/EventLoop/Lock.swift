@@ -4,8 +4,8 @@ import Glibc
 
 /// A value that only the holder of a POSIX mutex can touch.
 ///
-/// `Synchronization.Mutex` would do the same with a futex of its own, but the thread sanitizer cannot see into that and reports
-/// every use as a race; a pthread mutex it knows, so a report means something. See docs/decisions/0010-locks.md.
+/// `Synchronization.Mutex` would do the same with a futex of its own, but the thread sanitizer cannot see into that and
+/// reports every use as a race; a pthread mutex it knows, so a report means something. See docs/decisions/0010-locks.md.
 @safe
 public final class Lock<Value: ~Copyable>: @unchecked Sendable {
   // SAFETY: `value` is only reached through `withLock`, while the mutex is held.
@@ -15,8 +15,8 @@ public final class Lock<Value: ~Copyable>: @unchecked Sendable {
   /// A lock, open, around `value`.
   public init(_ value: consuming sending Value) {
     self.value = value
+    // SAFETY: the mutex is allocated and initialised once, before anyone has the lock.
     unsafe mutex = .allocate(capacity: 1)
-    // SAFETY: the mutex is initialised once, before anyone has the lock.
     unsafe pthread_mutex_init(mutex, nil)
   }
 

@@ -1,4 +1,4 @@
-// A client that does nothing wrong while others do, and measures what it notices of them. Its thread owns the connection.
+// A client that does nothing wrong while others do, and measures what it notices. Its thread owns the connection.
 
 import Foundation
 import Synchronization

@@ -1,5 +1,7 @@
 // What one hostile input is: the attack, the answer that it must get and the trace that it must leave. Values.
 
+import Foundation
+
 /// What an attack must leave behind: one metric counts it and one line of the log names it.
 enum Trace: Sendable {
   /// `martlet_refusals_total{reason}` and the event `refused`.
@@ -10,6 +12,14 @@ enum Trace: Sendable {
   case counted(String, event: String)
   /// Nothing, for the reason given: the input harms nobody and is served.
   case survived(String)
+
+  /// What rows with the same trace have in common.
+  var label: String {
+    switch self {
+    case .refused(let reason, _), .closed(let reason, _), .counted(let reason, _): reason
+    case .survived: ""
+    }
+  }
 }
 
 /// The answer to a request.
@@ -35,6 +45,12 @@ enum Attack: Sendable {
   case message(@Sendable () -> String, error: String)
   /// Anything else. It checks its answers itself.
   case scenario(@Sendable (Victim) throws -> Void)
+
+  /// Whether there is one connection and one input, which must be counted once.
+  var isSingle: Bool {
+    if case .scenario = self { return false }
+    return true
+  }
 }
 
 /// One row of the table.
@@ -92,14 +108,30 @@ extension HostileRow {
     "Too many subscriptions": "message_too_many_subscriptions",
   ]
 
+  /// The rows of the line that MARTLET_HOSTILE names, or all.
+  static let chosen: [HostileRow] = {
+    guard let line = ProcessInfo.processInfo.environment["MARTLET_HOSTILE"] else { return all }
+    return all.filter { "\($0.line)" == line }
+  }()
+
   /// The whole table, by the settings that its rows need.
   static let all: [HostileRow] = {
     let rows =
       Rows.heads + Rows.handshakes + Rows.origins + Rows.frames + Rows.text + Rows.compression + Rows.json
       + Rows.channels + Rows.tokens + Rows.secrecy + Rows.addresses + Rows.limits + Rows.time + Rows.backlog
       + Rows.storm
-    return Setup.allCases.flatMap { setup in rows.filter { $0.setup == setup } }
+    return Setup.allCases.flatMap { setup in spread(rows.filter { $0.setup == setup }) }
   }()
+
+  /// Puts rows with the same trace far from each other: the log has ten lines of a reason in a second, and a row that comes
+  /// too late waits for the line that counts those held back.
+  private static func spread(_ rows: [HostileRow]) -> [HostileRow] {
+    let groups = Dictionary(grouping: rows) { $0.trace.label }
+    let placed = groups.sorted { $0.key < $1.key }.flatMap { _, group in
+      group.enumerated().map { (place: (Double($0.offset) + 0.5) / Double(group.count), row: $0.element) }
+    }
+    return placed.sorted { $0.place < $1.place }.map(\.row)
+  }
 }
 
 /// The rows, in one extension for each kind of input.

@@ -56,8 +56,8 @@ extension Rows {
     .http(6, "a Host with two names", [UInt8]("GET / HTTP/1.1\r\nHost: a, b\r\n\r\n".utf8), 400),
     .http(6, "a second transfer coding", plain(["Transfer-Encoding: chunked, chunked"]), 501),
     .http(6, "a body in the upgrade", upgrade("GET", welcome, adding: ["Content-Length: 5"], then: "hello"), 400),
-    // The head alone has been answered when the body turns out to be broken, and nothing may follow that answer; but the metric
-    // and the log tell of the body.
+    // The head alone has been answered when the body turns out to be broken, and nothing may follow that answer; but the
+    // metric and the log tell of the body.
     chunked("a chunk size that overflows", "10000000000000000\r\nx"),
     chunked("a chunk size that is not one", "zz\r\nx"),
     chunked("a negative chunk size", "-1\r\nx"),

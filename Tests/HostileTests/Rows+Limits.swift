@@ -78,7 +78,8 @@ extension Rows {
 
   // MARK: Line 13
 
-  /// Opens clients until they are refused, and holds them; returns how many were let in and how many were refused with `status`.
+  /// Opens clients until they are refused, and holds them; returns how many were let in and how many were refused with
+  /// `status`.
   private static func fill(_ victim: Victim, _ count: Int, refusal status: Int) throws -> (Int, Int) {
     var held: [Socket] = []
     var refused = 0

@@ -90,7 +90,7 @@ extension Rows {
       #expect(all.count < rounds * 1_000, "pongs were not coalesced")
     },
     slow("a subscriber that reads nothing, by bytes", .backlog, readers: 1, readsBytes: false),
-    slow("20 subscribers that read nothing, by bytes", .backlog, readers: 20, readsBytes: false),
+    slow("8 subscribers that read nothing, by bytes", .backlog, readers: 8, readsBytes: false),
     slow("a subscriber that reads a byte a second, by bytes", .backlog, readers: 1, readsBytes: true),
     slow("a subscriber that reads nothing, by age", .age, readers: 1, readsBytes: false),
     slow("a subscriber that reads a byte a second, by age", .age, readers: 1, readsBytes: true),

@@ -16,8 +16,8 @@ final class Victim {
   /// Resident bytes after warm-up.
   private let residentBytes: Int
 
-  /// A bystander may have to wait this long, in milliseconds, before a row fails: the machine is shared and the build may be a
-  /// debug one. What it really waits is printed.
+  /// A bystander may have to wait this long, in milliseconds, before a row fails: the machine is shared and the build may
+  /// be a debug one. What it really waits is printed.
   private static let gapMillisecondsMax = 2_000
   /// What the resident size may grow by: a tenth, and what the allocator keeps of a burst.
   private static let residentGrowthMax = 8 << 20
@@ -58,7 +58,7 @@ final class Victim {
     case .message(let text, let error): try sendMessage(text(), error)
     case .scenario(let body): try body(self)
     }
-    try checkTrace(row.trace, since: before, logStart: logStart)
+    try checkTrace(row.trace, isExact: row.attack.isSingle, since: before, logStart: logStart)
     try checkOthers()
     durations.append((row.testDescription, Int(start.duration(to: .now) / .milliseconds(1))))
   }
@@ -78,7 +78,7 @@ final class Victim {
     #expect(isAtRest, "\(open) connections are open instead of \(connectionsAtRest)")
   }
 
-  private func checkTrace(_ trace: Trace, since before: Metrics, logStart: Int) throws {
+  private func checkTrace(_ trace: Trace, isExact: Bool, since before: Metrics, logStart: Int) throws {
     let words: [String]
     let difference: () throws -> Int
     let times: Int
@@ -100,6 +100,7 @@ final class Victim {
       return counted >= times
     }
     #expect(isCounted, "counted \(counted) times instead of \(times): \(words)")
+    if isExact { #expect(counted == times, "counted more than once: \(words)") }
     // A line of its own, or the one that counts those held back; either way it names the reason.
     let isLogged = eventually(milliseconds: 5_000) {
       self.logLines(since: logStart).contains { line in
@@ -127,8 +128,8 @@ final class Victim {
     let end = gateway.stop()
     let record = bystander.record
     print(
-      "hostile \(setup): resident \(residentBytes >> 10) KiB before, \(after >> 10) KiB after; bystander round trip in µs: "
-        + "quiet p50 \(percentile(50, of: record.quiet)) p99 \(percentile(99, of: record.quiet)), "
+      "hostile \(setup): \(durations.count) rows, resident \(residentBytes >> 10) KiB before, \(after >> 10) KiB after; "
+        + "bystander round trip in µs: quiet p50 \(percentile(50, of: record.quiet)) p99 \(percentile(99, of: record.quiet)), "
         + "attacked p50 \(percentile(50, of: record.attacked)) p99 \(percentile(99, of: record.attacked)) "
         + "max \(record.attacked.max() ?? 0); longest turn \(Int(lag * 1_000)) ms")
     for (row, milliseconds) in durations.sorted(by: { $0.milliseconds > $1.milliseconds }).prefix(4)

@@ -1,4 +1,4 @@
-// A TCP client that reads as little as it is told to, down to a byte. Owned by one test and used by one thread at a time.
+// A TCP client that reads as little as it is told to, down to a byte. Owned by one test, used by one thread at a time.
 
 import Glibc
 
