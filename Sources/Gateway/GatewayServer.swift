@@ -1,7 +1,6 @@
 // Puts a gateway together: limits, listeners, reactors, signals; and takes it apart again. The main thread.
 import Buffers
 import EventLoop
-import Synchronization
 
 /// Why a gateway could not start.
 public enum GatewayError: Error, CustomStringConvertible {
@@ -31,7 +30,7 @@ public final class GatewayServer: Sendable {
   public static let descriptorsMin = 64
 
   let shared: SharedState
-  private let threads: Mutex<Threads>
+  private let threads: Lock<Threads>
   /// Where it listens, with the ports that the system chose; in the order of the configuration, the admin listener
   /// last.
   public let addresses: [String]
@@ -89,7 +88,7 @@ public final class GatewayServer: Sendable {
       connectionsMax: connectionsMax)
     addresses = opened.addresses
     unixPaths = opened.unixPaths
-    threads = Mutex(Threads())
+    threads = Lock(Threads())
     logger.log(
       .info, "starting",
       [

@@ -2,7 +2,6 @@
 // reactor's own.
 import Buffers
 import EventLoop
-import Synchronization
 
 /// One ring for each ordered pair of reactors.
 ///
@@ -40,9 +39,9 @@ struct ReactorLinks: ~Copyable {
 
 /// Carries a reactor's ring ends onto its thread.
 final class ShardSeed: Sendable {
-  private let links: Mutex<ShardLinks?>
+  private let links: Lock<ShardLinks?>
 
-  init(_ links: consuming ShardLinks) { self.links = Mutex(links) }
+  init(_ links: consuming ShardLinks) { self.links = Lock(links) }
 
   /// The ends; once.
   func take() -> ShardLinks {

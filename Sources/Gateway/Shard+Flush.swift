@@ -120,6 +120,7 @@ extension Shard where Kernel: ~Copyable {
       connections[slot].outbound.markRemaining = UInt32(clamping: connections[slot].outbound.byteCount)
       connections[slot].outbound.markTime = UInt32(truncatingIfNeeded: now)
       // The peer reads, so pings are answered again, and a flood begins anew.
+      if connections[slot].flags.contains(.pongOwed) { answerOwedPong(slot) }
       connections[slot].flags.remove(.pongWaits)
       connections[slot].pingsBacklog = 0
     }

@@ -59,7 +59,9 @@ extension EndToEndLoad {
         try healthy.subscribe("flood")
         try slow.subscribe("flood")
         _ = try publishUntilDropped(gateway, publisher, healthy)
-        try expectMetrics(gateway) { $0.closes("slow") == 1 && $0.sum("close_timeouts_total") == 1 && $0.sum("websockets") == 2 }
+        try expectMetrics(gateway) {
+          $0.closes("slow") == 1 && $0.sum("close_timeouts_total") == 1 && $0.sum("websockets") == 2
+        }
         try expectSilence(healthy)
       }
     }

@@ -76,7 +76,9 @@ extension SimulatedClient {
       }
     case 10:
       guard let index = session.pings.firstIndex(of: frame.payload) else {
-        world.fail("\(session): a pong that nobody asked for")
+        world.fail(
+          "\(session): a pong that nobody asked for: \(String(decoding: frame.payload, as: UTF8.self)), open \(session.pings.map { String(decoding: $0, as: UTF8.self) })"
+        )
         return
       }
       session.pings.removeSubrange(...index)

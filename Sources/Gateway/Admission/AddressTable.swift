@@ -1,6 +1,5 @@
 // Connections and accept rate by client address, shared by all reactors and locked; on the accept path only.
 import EventLoop
-import Synchronization
 
 /// Whether a new connection may stay (HOSTILE 13).
 enum Admission: Sendable {
@@ -148,7 +147,7 @@ private struct AddressEntry: BitwiseCopyable {
 
 /// The entries behind one lock.
 private final class AddressShard: Sendable {
-  let entries: Mutex<[AddressEntry]>
+  let entries: Lock<[AddressEntry]>
 
-  init(count: Int) { entries = Mutex([AddressEntry](repeating: AddressEntry(), count: count)) }
+  init(count: Int) { entries = Lock([AddressEntry](repeating: AddressEntry(), count: count)) }
 }

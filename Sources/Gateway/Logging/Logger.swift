@@ -1,6 +1,6 @@
 // The gateway's log: any thread hands it a line and goes on; one thread of its own writes. One for a process.
 
-import Synchronization
+import EventLoop
 
 /// Writes one line for each event to standard error.
 ///
@@ -14,13 +14,13 @@ public final class Logger: Sendable {
 
   /// What the writer thread shares with the logger. It outlives the logger until the last line is written.
   private final class Sink: Sendable {
-    let queue: Mutex<LogQueue>
+    let queue: Lock<LogQueue>
     let signal = WakeSignal()
     let format: LogFormat
     let fd: Int32
 
     init(format: LogFormat, fd: Int32, linesMax: Int) {
-      queue = Mutex(LogQueue(linesMax: linesMax))
+      queue = Lock(LogQueue(linesMax: linesMax))
       self.format = format
       self.fd = fd
     }
