@@ -136,8 +136,7 @@ struct SimulatedNetwork: Network, ~Copyable {
   private func closing(_ fd: Int32, _ call: StaticString) -> SimulatedSocket? {
     world.advance(by: Self.callNanoseconds)
     let isReserve = world.isReserve(fd)
-    // A stopping reactor closes its listeners; in this world a listener is a queue and no descriptor.
-    if world.backlog(fd) != nil { return nil }
+    if world.closeListener(fd) { return nil }
     let socket = isReserve ? nil : world.socket(fd, call)
     world.free(fd, call)
     if isReserve && world.hasFaults && world.descriptorsMax != .max && world.random.perMille(300) {
