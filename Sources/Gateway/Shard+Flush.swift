@@ -119,9 +119,8 @@ extension Shard where Kernel: ~Copyable {
       // The oldest byte of the mark has gone: what is left is younger. Mark again from here.
       connections[slot].outbound.markRemaining = UInt32(clamping: connections[slot].outbound.byteCount)
       connections[slot].outbound.markTime = UInt32(truncatingIfNeeded: now)
-      // The peer reads, so pings are answered again, and a flood begins anew.
-      if connections[slot].flags.contains(.pongOwed) { answerOwedPong(slot) }
-      connections[slot].flags.remove(.pongWaits)
+      // The peer reads, so a flood begins anew, and pings are answered again, unless an earlier one's pong is owed.
+      if !connections[slot].flags.contains(.pongOwed) { connections[slot].flags.remove(.pongWaits) }
       connections[slot].pingsBacklog = 0
     }
   }

@@ -136,8 +136,8 @@ struct SimulatedNetwork: Network, ~Copyable {
   private func closing(_ fd: Int32, _ call: StaticString) -> SimulatedSocket? {
     world.advance(by: Self.callNanoseconds)
     let isReserve = world.isReserve(fd)
-    // A stopping reactor closes its listeners, which have no peer to tell.
-    let socket = isReserve || world.isListener(fd) ? nil : world.socket(fd, call)
+    if world.closeListener(fd) { return nil }
+    let socket = isReserve ? nil : world.socket(fd, call)
     world.free(fd, call)
     if isReserve && world.hasFaults && world.descriptorsMax != .max && world.random.perMille(300) {
       // Something else in the process takes the descriptor first.

@@ -128,14 +128,29 @@ final class SimulatedWorld {
     openDescriptors -= 1
   }
 
-  func isListener(_ fd: Int32) -> Bool {
-    if fd >= 0, Int(fd) < descriptors.count, case .listener = descriptors[Int(fd)] { return true }
-    return false
-  }
-
   func isReserve(_ fd: Int32) -> Bool {
     if fd >= 0, Int(fd) < descriptors.count, case .reserve = descriptors[Int(fd)] { return true }
     return false
+  }
+
+  /// Closes a listener, as a stopping reactor does; false when the descriptor is none. Whoever waits where nobody
+  /// listens any more is refused.
+  func closeListener(_ fd: Int32) -> Bool {
+    guard fd >= 0, Int(fd) < descriptors.count, case .listener(let queue) = descriptors[Int(fd)] else { return false }
+    if listening.joined().contains(where: { $0.fd == fd }) { fail("close of listener \(fd), which is registered") }
+    free(fd, "close")
+    let isOpen = descriptors.contains {
+      if case .listener(queue) = $0 { return true }
+      return false
+    }
+    if isOpen { return true }
+    for socket in backlogs[queue] {
+      socket.isServerClosed = true
+      socket.isBrokenForClient = true
+      socket.isFaulted = true
+    }
+    backlogs[queue] = []
+    return true
   }
 
   func socket(_ fd: Int32, _ call: StaticString) -> SimulatedSocket? {
