@@ -5,7 +5,7 @@ import Glibc
 /// A value that only the holder of a POSIX mutex can touch.
 ///
 /// `Synchronization.Mutex` would do the same with a futex of its own, but the thread sanitizer cannot see into that and
-/// reports every use as a race; a pthread mutex it knows, so a report means something. See docs/decisions/0010-locks.md.
+/// reports every use as a race; a pthread mutex it knows, so a report means something (docs/decisions/0010-locks.md).
 @safe
 public final class Lock<Value: ~Copyable>: @unchecked Sendable {
   // SAFETY: `value` is only reached through `withLock`, while the mutex is held.

@@ -35,7 +35,7 @@ extension Limits {
   public static var waitingBytesMax: Int { 268_435_456 }
 
   /// Bytes that a reactor keeps for decompressed messages; a larger one gives its memory back.
-  public static var inflatedKeptBytesMax: Int { 4_194_304 }
+  public static var inflatedKeptBytesMax: Int { 262_144 }
 
   // MARK: Refusing
 
