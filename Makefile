@@ -33,12 +33,13 @@ test-address: deps  ## every test under the address sanitizer
 
 check: deps lint  ## format, style, warnings as errors, unit tests
 	swift build --build-tests -Xswiftc -warnings-as-errors --scratch-path .build-check
-	swift test --scratch-path .build-check --skip EndToEndTests
+	swift test --skip-build --scratch-path .build-check --skip 'EndToEnd|Hostile|Simulation|Bench|FuzzReplay|CommandLine'
 
 sim:  ## the simulation; SEED=n STEPS=n replays one run, SEEDS=n runs so many from SEED on
 	SWIFT_DETERMINISTIC_HASHING=1 MARTLET_SIM_VERBOSE=1 $(SIM_ENV) swift test --filter SimulationTests
 
 bench: build  ## the benchmark pairs, and a table of ratios
+	swift build -c release --static-swift-stdlib --product martlet-bench
 	Benchmarks/run.sh
 
 fuzz: deps  ## every fuzz target for FUZZ_SECONDS (60) each

@@ -1,4 +1,6 @@
 // How one log line is written, as text and as JSON. Pure functions of their arguments, for any thread.
+import Buffers
+import Wire
 
 /// Turns an event into the bytes of one line.
 ///
@@ -28,26 +30,9 @@ enum LogLine {
 
   /// UTC, ISO 8601, milliseconds and `Z`.
   static func timestamp(_ milliseconds: Int64) -> String {
-    let clamped = min(max(milliseconds, 0), 253_402_300_799_999)  // the end of the year 9999
-    let (days, inDay) = (clamped / 86_400_000, clamped % 86_400_000)
-    // Days since 1 March of year 0, so that the leap day is the last of its year.
-    let shifted = days + 719_468
-    let era = shifted / 146_097
-    let dayOfEra = shifted % 146_097
-    let yearOfEra = (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-    let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-    let shiftedMonth = (5 * dayOfYear + 2) / 153
-    let day = dayOfYear - (153 * shiftedMonth + 2) / 5 + 1
-    let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
-    let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
-    let seconds = inDay / 1_000
-    return "\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2))T\(padded(seconds / 3_600, 2)):"
-      + "\(padded(seconds / 60 % 60, 2)):\(padded(seconds % 60, 2)).\(padded(inDay % 1_000, 3))Z"
-  }
-
-  private static func padded(_ value: Int64, _ width: Int) -> String {
-    let digits = String(value)
-    return String(repeating: "0", count: max(0, width - digits.count)) + digits
+    var clock = TimestampClock()
+    clock.set(milliseconds)
+    return clock.iso.string
   }
 
   private static func plain(_ value: LogValue) -> String {
