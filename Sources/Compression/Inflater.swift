@@ -18,10 +18,11 @@ public enum InflateOutcome: Sendable, Equatable {
 /// tells whether it is free. A message whose parts arrive in different wake-ups needs one of its own until it is
 /// complete, say from a `Pool<Inflater>`. With context takeover each connection has its own for as long as it lives.
 ///
-/// State: about 2^windowBits + 7 KiB (40 KiB with 15), all of it allocated by `init`.
+/// State: about 2^windowBits + 7 KiB (40 KiB with 15), and 2 KiB more below 15; all of it allocated by `init`.
 @safe
 public struct Inflater: ~Copyable, Sendable {
-  /// An inflater's window, as a power of two: it reads what was written with the same or a smaller one.
+  /// An inflater's window, as a power of two: it reads what was written with the same or a smaller one, and nothing
+  /// that refers further back.
   public let windowBits: UInt8
   /// Whether a message may refer to the bytes of those before it.
   public let keepsContext: Bool
@@ -29,6 +30,8 @@ public struct Inflater: ~Copyable, Sendable {
   public private(set) var isMidMessage = false
 
   private let stream = ZlibStream()
+  /// Only for windows below the largest: no distance can be written that is beyond that.
+  private var distanceCheck: DistanceCheck?
   /// Bytes that the message has given so far.
   private var produced = 0
   /// Streams that ended within the message.
@@ -40,6 +43,7 @@ public struct Inflater: ~Copyable, Sendable {
   public init(windowBits: UInt8 = CompressionLimits.windowBitsMax, contextTakeover: Bool = false) {
     self.windowBits = DeflateParameters.clamped(windowBits)
     keepsContext = contextTakeover
+    if self.windowBits < CompressionLimits.windowBitsMax { distanceCheck = DistanceCheck(windowBits: self.windowBits) }
     // SAFETY: the stream is set up with its allocator; negative window bits ask for raw deflate.
     let status = unsafe inflateInit2_(
       stream.pointer, -Int32(self.windowBits), ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
@@ -74,6 +78,7 @@ public struct Inflater: ~Copyable, Sendable {
     isAtStreamStart = true
     produced = 0
     finalBlocks = 0
+    distanceCheck?.reset()
   }
 
   /// Inflates one part of a message, the frames' payloads in order, and appends what it gives to `out`.
@@ -92,7 +97,13 @@ public struct Inflater: ~Copyable, Sendable {
     var offset = 0
     while outcome == .ok && offset < input.count {
       let end = min(input.count, offset + CompressionLimits.inputBytesMax)
-      outcome = feed(input.extracting(offset..<end), into: &out, limit: limit)
+      let part = input.extracting(offset..<end)
+      // First, as zlib may come upon a distance too far, or past the limit, or neither.
+      if distanceCheck?.findsDistanceTooFar(in: part, limit: max(limit, 0)) == true {
+        outcome = .corrupt
+      } else {
+        outcome = feed(part, into: &out, limit: limit)
+      }
       offset = end
     }
     if outcome == .ok && isLast { outcome = finish(into: &out) }

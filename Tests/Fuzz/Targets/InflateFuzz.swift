@@ -16,10 +16,15 @@ enum InflateFuzz {
 
     var inflater = Inflater(windowBits: windowBits, contextTakeover: keepsContext)
     let whole = try inflate(&inflater, rest, [], limit)
-    if let expected = reference(rest.array, windowBits) {
+    switch reference(rest.array, windowBits) {
+    case .bytes(let expected):
       let outcome: InflateOutcome = expected.count > limit ? .tooBig : .ok
       try require(whole.outcome == outcome, "\(whole.outcome), zlib gives \(expected.count) bytes")
       try require(whole.output.elementsEqual(expected.prefix(limit)), "other bytes than zlib's")
+    case .fault(let count):
+      let outcome: InflateOutcome = count > limit ? .tooBig : .corrupt
+      try require(whole.outcome == outcome, "\(whole.outcome), zlib gives \(count) bytes and refuses the rest")
+    case nil: break
     }
     // Whatever came of it, an inflater without context is as good as new.
     if !keepsContext || whole.outcome != .ok {
@@ -73,21 +78,34 @@ enum InflateFuzz {
     }
   }
 
-  /// What zlib makes of the message and its tail in one call; nil where that says nothing: at faults, at final blocks,
-  /// past `outputMax`, and where a message ends anywhere but behind the tail's empty block.
-  private static func reference(_ payload: [UInt8], _ windowBits: UInt8) -> [UInt8]? {
-    guard let whole = zlib(payload + [0x00, 0x00, 0xFF, 0xFF], windowBits), whole.isBetweenBlocks,
-      let alone = zlib(payload, windowBits)
+  private enum Reference {
+    /// The message.
+    case bytes([UInt8])
+    /// zlib refuses what comes behind so many bytes.
+    case fault(Int)
+  }
+
+  /// What zlib makes of the message and its tail; nil where that says nothing: at final blocks, past `outputMax`, and
+  /// where a message ends anywhere but behind the tail's empty block.
+  private static func reference(_ payload: [UInt8], _ windowBits: UInt8) -> Reference? {
+    guard let alone = zlib(payload, windowBits) else { return nil }
+    if alone.isFault { return .fault(alone.output.count) }
+    guard let whole = zlib(payload + [0x00, 0x00, 0xFF, 0xFF], windowBits), !whole.isFault, whole.isBetweenBlocks
     else { return nil }
     // Otherwise the tail was taken for data of a stored block that is longer than the message.
-    return alone.output.count == whole.output.count ? whole.output : nil
+    return alone.output.count == whole.output.count ? .bytes(whole.output) : nil
   }
 
   /// More than any limit that is tried.
   private static let outputMax = 1 << 17
 
-  /// One call of zlib that takes all input; nil where it cannot, ends a stream, or fills all of the output.
-  private static func zlib(_ input: [UInt8], _ windowBits: UInt8) -> (output: [UInt8], isBetweenBlocks: Bool)? {
+  /// What zlib makes of all input; nil where it ends a stream or fills all of the output.
+  ///
+  /// Below the largest window, one call per byte of output: zlib checks distances against its window and what the same
+  /// call has given.
+  private static func zlib(
+    _ input: [UInt8], _ windowBits: UInt8
+  ) -> (output: [UInt8], isFault: Bool, isBetweenBlocks: Bool)? {
     var stream = unsafe z_stream()
     // SAFETY: the stream lives on this stack frame from its set-up to its end.
     let isReady = unsafe inflateInit2_(
@@ -95,21 +113,27 @@ enum InflateFuzz {
     guard isReady == Z_OK else { return nil }
     // SAFETY: as above.
     defer { unsafe _ = inflateEnd(&stream) }
+    let room = windowBits < 15 ? 1 : outputMax
     var status = Z_OK
-    // SAFETY: both buffers outlive the call of zlib, which keeps to the counts that it is given.
+    // SAFETY: both buffers outlive the calls of zlib, which keeps to the counts that it is given; `count` and `room`
+    // stay within the capacity.
     let output = unsafe [UInt8](unsafeUninitializedCapacity: outputMax) { target, count in
-      status = unsafe input.withUnsafeBufferPointer { source in
+      unsafe input.withUnsafeBufferPointer { source in
         unsafe stream.next_in = source.baseAddress
         unsafe stream.avail_in = UInt32(source.count)
         unsafe stream.next_out = target.baseAddress
-        unsafe stream.avail_out = UInt32(outputMax)
-        return unsafe CZlib.inflate(&stream, Z_SYNC_FLUSH)
+        repeat {
+          unsafe stream.avail_out = UInt32(room)
+          status = unsafe CZlib.inflate(&stream, Z_SYNC_FLUSH)
+          count += unsafe room - Int(stream.avail_out)
+        } while unsafe status == Z_OK && stream.avail_out == 0 && count < outputMax
       }
-      count = unsafe outputMax - Int(stream.avail_out)
     }
     // SAFETY: plain fields. 128 in `data_type` stands for the place between two blocks, with no bits left over.
     let (inputLeft, type) = unsafe (stream.avail_in, stream.data_type)
-    guard status == Z_OK || status == Z_BUF_ERROR, inputLeft == 0, output.count < outputMax else { return nil }
-    return (output, type & 0xFF == 128)
+    guard output.count < outputMax else { return nil }
+    if status == Z_DATA_ERROR { return (output, true, false) }
+    guard status == Z_OK || status == Z_BUF_ERROR, inputLeft == 0 else { return nil }
+    return (output, false, type & 0xFF == 128)
   }
 }
