@@ -29,6 +29,7 @@ let package = Package(
       name: "Gateway", dependencies: ["EventLoop", "Compression", "Dialects", "Topics", "Wire", "Auth", "Buffers"],
       swiftSettings: settings),
     .executableTarget(name: "martlet", dependencies: ["Gateway", "Auth"], swiftSettings: settings),
+    .target(name: "TestSeeds", path: "Tests/Seeds", swiftSettings: settings),
     .target(name: "MallocCounter", path: "Tests/MallocCounter"),
     .testTarget(
       name: "AllocationTests",
@@ -39,30 +40,35 @@ let package = Package(
       swiftSettings: settings),
     .executableTarget(
       name: "martlet-bench", dependencies: ["BenchKit"], path: "Benchmarks/Bench", swiftSettings: settings),
-    .testTarget(name: "BuffersTests", dependencies: ["Buffers"], swiftSettings: settings),
-    .testTarget(name: "WireTests", dependencies: ["Wire", "Buffers"], swiftSettings: settings),
-    .testTarget(name: "TopicsTests", dependencies: ["Topics", "Buffers"], swiftSettings: settings),
-    .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "CLinux", "Buffers"], swiftSettings: settings),
+    .testTarget(name: "BuffersTests", dependencies: ["TestSeeds", "Buffers"], swiftSettings: settings),
+    .testTarget(name: "WireTests", dependencies: ["TestSeeds", "Wire", "Buffers"], swiftSettings: settings),
+    .testTarget(name: "TopicsTests", dependencies: ["TestSeeds", "Topics", "Buffers"], swiftSettings: settings),
+    .testTarget(
+      name: "EventLoopTests", dependencies: ["TestSeeds", "EventLoop", "CLinux", "Buffers"], swiftSettings: settings),
     .testTarget(name: "DialectsTests", dependencies: ["Dialects", "Wire", "Buffers"], swiftSettings: settings),
     .testTarget(name: "StyleTests", swiftSettings: settings),
-    .testTarget(name: "CompressionTests", dependencies: ["Compression", "Buffers"], swiftSettings: settings),
-    .testTarget(name: "AuthTests", dependencies: ["Auth", "Buffers"], swiftSettings: settings),
     .testTarget(
-      name: "GatewayTests", dependencies: ["Gateway", "EventLoop", "Wire", "Buffers"], swiftSettings: settings),
+      name: "CompressionTests", dependencies: ["TestSeeds", "Compression", "Buffers"], swiftSettings: settings),
+    .testTarget(name: "AuthTests", dependencies: ["TestSeeds", "Auth", "Buffers"], swiftSettings: settings),
+    .testTarget(
+      name: "GatewayTests", dependencies: ["TestSeeds", "Gateway", "EventLoop", "Wire", "Buffers"],
+      swiftSettings: settings),
     .target(name: "TestSupport", dependencies: ["Auth"], path: "Tests/Support", swiftSettings: settings),
     .testTarget(
-      name: "EndToEndTests", dependencies: ["martlet", "TestSupport"], exclude: ["Clients"], swiftSettings: settings),
+      name: "EndToEndTests", dependencies: ["martlet", "TestSupport", "TestSeeds"], exclude: ["Clients"],
+      swiftSettings: settings),
     .testTarget(
       name: "HostileTests", dependencies: ["martlet", "TestSupport", "Compression", "Buffers"],
       swiftSettings: settings),
     .testTarget(
-      name: "SimulationTests", dependencies: ["Gateway", "Topics", "Auth", "EventLoop", "Buffers"],
+      name: "SimulationTests", dependencies: ["TestSeeds", "Gateway", "Topics", "Auth", "EventLoop", "Buffers"],
       swiftSettings: settings),
     .testTarget(name: "CommandLineTests", dependencies: ["martlet", "Gateway", "Auth"], swiftSettings: settings),
     .target(
-      name: "FuzzTargets", dependencies: ["Gateway", "Dialects", "Wire", "Compression", "CZlib", "Auth", "Buffers"],
+      name: "FuzzTargets",
+      dependencies: ["TestSeeds", "Gateway", "Dialects", "Wire", "Compression", "CZlib", "Auth", "Buffers"],
       path: "Tests/Fuzz/Targets", swiftSettings: settings),
-    .testTarget(name: "FuzzReplayTests", dependencies: ["FuzzTargets"], swiftSettings: settings),
-    .testTarget(name: "BenchTests", dependencies: ["BenchKit", "martlet-bench"], swiftSettings: settings),
+    .testTarget(name: "FuzzReplayTests", dependencies: ["FuzzTargets", "TestSeeds"], swiftSettings: settings),
+    .testTarget(name: "BenchTests", dependencies: ["TestSeeds", "BenchKit", "martlet-bench"], swiftSettings: settings),
   ]
 )

@@ -1,6 +1,7 @@
 // Every token that must not get in (HOSTILE 28), each with the error that says why.
 import Auth
 import Buffers
+import TestSeeds
 import Testing
 
 @Suite struct JWTRefusalTests {
@@ -178,7 +179,7 @@ import Testing
 
   @Test("flipping any one bit of a signed token gets it refused, and no claims are left behind")
   func bitFlips() {
-    var random = SeededGenerator("flipped bits")
+    var random = SeededRandom("flipped bits")
     for round in 0..<12 {
       let user = (0..<Int.random(in: 1...12, using: &random)).map { _ in
         String(UnicodeScalar(UInt8.random(in: 0x20...0x7E, using: &random)))
@@ -201,7 +202,7 @@ import Testing
 
   @Test("random bytes and randomly damaged payloads under a good signature never trap")
   func damage() {
-    var random = SeededGenerator("damaged payloads")
+    var random = SeededRandom("damaged payloads")
     let template = [UInt8](#"{"userId":"a\u00e9\ud83d\ude00","exp":1.5e10,"nbf":-0.0,"x":[{},[null,true],"é"]}"#.utf8)
     var acceptedCount = 0
     for _ in 0..<4000 {

@@ -1,34 +1,7 @@
-// What the tests of Auth share: a seeded generator, Foundation's base64 as the reference, tokens with arbitrary parts.
+// What the tests of Auth share: Foundation's base64 as the reference, tokens with arbitrary parts.
 import Auth
 import Buffers
 import Foundation
-
-/// SplitMix64. The seed comes from MARTLET_SEED, or is drawn and printed, so that a failure can be run again.
-struct SeededGenerator: RandomNumberGenerator {
-  private var state: UInt64
-  let seed: UInt64
-
-  init(_ test: String) {
-    let given = ProcessInfo.processInfo.environment["MARTLET_SEED"].flatMap { UInt64($0) }
-    seed = given ?? UInt64.random(in: 0...UInt64.max)
-    state = seed
-    print("\(test): MARTLET_SEED=\(seed)")
-  }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ mixed >> 31
-  }
-
-  mutating func bytes(_ count: Int) -> [UInt8] {
-    var bytes: [UInt8] = []
-    for _ in 0..<count { bytes.append(UInt8(truncatingIfNeeded: next())) }
-    return bytes
-  }
-}
 
 /// The buffer's bytes as an array.
 func array(_ buffer: borrowing ByteBuffer) -> [UInt8] {

@@ -1,5 +1,6 @@
 // The client's frame reader over streams cut anywhere.
 import Buffers
+import TestSeeds
 import Testing
 
 @testable import BenchKit

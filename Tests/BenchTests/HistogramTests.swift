@@ -1,4 +1,5 @@
 // The histogram against a sorted list.
+import TestSeeds
 import Testing
 
 @testable import BenchKit

@@ -1,5 +1,6 @@
 // Templates, marks, and the prepared burst in which only the changing places are rewritten.
 import Buffers
+import TestSeeds
 import Testing
 
 @testable import BenchKit

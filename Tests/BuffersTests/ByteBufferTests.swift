@@ -1,5 +1,6 @@
 // The growable byte buffer against a plain array, and its edges.
 import Buffers
+import TestSeeds
 import Testing
 
 @Suite("ByteBuffer")

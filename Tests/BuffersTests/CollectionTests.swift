@@ -1,5 +1,6 @@
 // The small collections of plain values: each against what the standard library's would do, and its edges.
 import Buffers
+import TestSeeds
 import Testing
 
 @Suite("GrowableArray")

@@ -1,5 +1,6 @@
 // The table of interned byte strings against a dictionary, with and without colliding hashes.
 import Buffers
+import TestSeeds
 import Testing
 
 @Suite("InternTable")

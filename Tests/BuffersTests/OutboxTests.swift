@@ -1,5 +1,6 @@
 // The outgoing log of a reactor: several of them exchange frames at random while plain byte arrays say what each queue
 // must hold.
+import TestSeeds
 import Testing
 
 @testable import Buffers

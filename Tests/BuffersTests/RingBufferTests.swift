@@ -2,6 +2,7 @@
 import Buffers
 import Foundation
 import Synchronization
+import TestSeeds
 import Testing
 
 @Suite("RingBuffer")

@@ -1,5 +1,6 @@
 // Bombs, corrupt, truncated and mutated payloads: refused in time, never a trap, and nothing of them in the next message.
 import Buffers
+import TestSeeds
 import Testing
 
 @testable import Compression

@@ -1,5 +1,6 @@
 // Which offers of permessage-deflate are taken, and what the server answers: RFC 7692 5 and 7.1 as tables.
 import Buffers
+import TestSeeds
 import Testing
 
 @testable import Compression

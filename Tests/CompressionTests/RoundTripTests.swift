@@ -1,5 +1,6 @@
 // What a deflater writes, an inflater reads: all window sizes, all splits, with and without context takeover.
 import Buffers
+import TestSeeds
 import Testing
 
 @testable import Compression

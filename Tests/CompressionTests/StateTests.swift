@@ -1,6 +1,7 @@
 // The memory that zlib takes, counted by its own allocator hooks, and that none is taken per message.
 import Buffers
 import CZlib
+import TestSeeds
 import Testing
 
 @testable import Compression

@@ -1,31 +1,10 @@
-// What the compression tests share: bytes from hexadecimal, whole-message helpers, and a seeded random source.
+// What the compression tests share: bytes from hexadecimal, whole-message helpers, and random messages.
 import Buffers
-import Foundation
+import TestSeeds
 
 @testable import Compression
 
-/// SplitMix64, seeded from MARTLET_SEED or at random; the seed is printed so that a failure can be repeated.
-struct SeededRandom: RandomNumberGenerator {
-  private var state: UInt64
-  let seed: UInt64
-
-  init(_ purpose: String) {
-    let given = ProcessInfo.processInfo.environment["MARTLET_SEED"].flatMap { UInt64($0) }
-    seed = given ?? UInt64.random(in: 0...999_999_999)
-    state = seed
-    print("\(purpose): MARTLET_SEED=\(seed)")
-  }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-
-  mutating func below(_ limit: Int) -> Int { Int.random(in: 0..<limit, using: &self) }
-
+extension SeededRandom {
   /// A message of `count` bytes: noise, one byte repeated, words, or a mixture of runs and copies.
   mutating func message(_ count: Int) -> [UInt8] {
     let words = ["{\"id\":", "\"price\":", "update", "room-", " ", "the ", "2026-11-21T", ",", "}", "42"]

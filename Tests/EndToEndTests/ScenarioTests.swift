@@ -1,6 +1,7 @@
 // A random scenario against a simple model of who must receive what, in which order (PROTOCOLS 2.2, 2.3, G10).
 
 import Foundation
+import TestSeeds
 import TestSupport
 import Testing
 
@@ -11,7 +12,7 @@ extension EndToEndLoad {
 
     @Test("whatever is subscribed and published how and where, everyone gets what the model says", arguments: [1, 2])
     func model(reactors: Int) throws {
-      var world = World(random: SeededGenerator("Random scenario, \(reactors) reactors"))
+      var world = World(random: SeededRandom("Random scenario, \(reactors) reactors"))
       try withGateway(reactors: reactors) { gateway throws in
         try world.begin(try clientsOnEveryReactor(gateway, reactors: reactors, atLeast: 8))
         for _ in 0..<Self.steps { try world.step() }
@@ -27,7 +28,7 @@ private struct World {
   private static let barrier = "barrier"
   private static let kinds = ["x", "y", "z"]
 
-  var random: SeededGenerator
+  var random: SeededRandom
   var clients: [WebSocketClient] = []
   /// By client: the answers and messages that it has still to get. Of answers the whole, of messages sender and data.
   var expected: [[Expectation]] = []
@@ -42,7 +43,7 @@ private struct World {
     case message(channel: String, from: String, data: String)
   }
 
-  init(random: SeededGenerator) { self.random = random }
+  init(random: SeededRandom) { self.random = random }
 
   mutating func step() throws {
     let client = random.number(0...clients.count - 1)

@@ -1,33 +1,9 @@
-// What the tests of EventLoop share: a seeded generator, waiting for a descriptor, and sockets that close themselves.
+// What the tests of EventLoop share: waiting for a descriptor, and sockets that close themselves.
 import Buffers
 import CLinux
-import Foundation
 import Glibc
 
 @testable import EventLoop
-
-/// SplitMix64. The seed comes from MARTLET_SEED, or is drawn; it is printed, so that a failure can be run again.
-struct SeededRandom: RandomNumberGenerator {
-  private var state: UInt64
-  let seed: UInt64
-
-  init(_ test: String) {
-    let given = ProcessInfo.processInfo.environment["MARTLET_SEED"].flatMap { UInt64($0) }
-    seed = given ?? UInt64.random(in: 0...999_999_999)
-    state = seed
-    print("\(test): MARTLET_SEED=\(seed)")
-  }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ mixed >> 31
-  }
-
-  mutating func below(_ limit: Int) -> Int { Int(next() % UInt64(limit)) }
-}
 
 /// Longest wait for something that must happen, in milliseconds. Only a broken test waits so long.
 let patience: Int32 = 20_000

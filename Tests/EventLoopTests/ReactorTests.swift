@@ -3,6 +3,7 @@ import Buffers
 import CLinux
 import Glibc
 import Synchronization
+import TestSeeds
 import Testing
 
 @testable import EventLoop

@@ -1,4 +1,5 @@
 // The timer wheel against a plain dictionary of deadlines.
+import TestSeeds
 import Testing
 
 @testable import EventLoop

@@ -32,6 +32,7 @@ compile() { # MODULE DIRECTORY
 for module in Buffers Wire Compression Auth Topics Dialects EventLoop Gateway; do
   if [ -d "Sources/$module" ]; then compile "$module" "Sources/$module"; fi
 done
+compile TestSeeds Tests/Seeds
 compile FuzzTargets Tests/Fuzz/Targets
 compile FuzzEntry Tests/Fuzz/Entry
 

@@ -2,6 +2,7 @@
 
 import Foundation
 import FuzzTargets
+import TestSeeds
 import Testing
 
 @Suite("Fuzz targets")
@@ -47,22 +48,19 @@ struct FuzzReplayTests {
 
   @Test("mutations of the seeds pass", arguments: FuzzTarget.allCases)
   func mutations(_ target: FuzzTarget) throws {
-    let given = ProcessInfo.processInfo.environment["MARTLET_SEED"].flatMap { UInt64($0) }
-    let seed = given ?? UInt64.random(in: 0...999_999_999)
-    print("fuzz mutations of \(target.rawValue): MARTLET_SEED=\(seed)")
-    var random = FuzzRandom(seed)
+    var random = SeededRandom("fuzz mutations of \(target.rawValue)")
     let inputs = try Self.inputs(target).map(\.bytes).filter { $0.count <= 512 }
     try #require(!inputs.isEmpty)
     for _ in 0..<Self.mutationsPerTarget {
       var bytes = inputs[random.below(inputs.count)]
       for _ in 0...random.below(3) { Self.mutate(&bytes, inputs[random.below(inputs.count)], &random) }
       let fault = Self.fault(target, bytes)
-      #expect(fault == nil, "seed \(seed): \(bytes)")
+      #expect(fault == nil, "seed \(random.seed): \(bytes)")
     }
   }
 
   /// Changes, removes, repeats or takes over from another input a few bytes.
-  private static func mutate(_ bytes: inout [UInt8], _ other: [UInt8], _ random: inout FuzzRandom) {
+  private static func mutate(_ bytes: inout [UInt8], _ other: [UInt8], _ random: inout SeededRandom) {
     let place = random.below(bytes.count + 1)
     let end = min(place + 1 + random.below(8), bytes.count)
     switch random.below(5) {

@@ -1,4 +1,5 @@
 // The token bucket against a model with whole numbers of any size.
+import TestSeeds
 import Testing
 
 @testable import Gateway
@@ -73,7 +74,7 @@ struct AdmissionBucketTests {
 
   @Test("over years of random traffic every answer is exact, and no window gets more than its burst and rate")
   func exact() {
-    var random = AdmissionRandom("token bucket")
+    var random = SeededRandom("token bucket")
     var wrong = 0
     for _ in 0..<200 {
       let rate = 1 + Int(UInt32.random(in: 0..<UInt32.max, using: &random) >> UInt32.random(in: 0...31, using: &random))

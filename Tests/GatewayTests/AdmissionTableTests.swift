@@ -1,5 +1,6 @@
 // The table of client addresses against a dictionary, and from several threads.
 import EventLoop
+import TestSeeds
 import Testing
 
 @testable import Gateway
@@ -94,7 +95,7 @@ struct AdmissionTableTests {
 
   @Test("random comings and goings are judged as a dictionary without bounds judges them")
   func model() {
-    var random = AdmissionRandom("address table")
+    var random = SeededRandom("address table")
     for _ in 0..<20 {
       let connectionsMax = Int.random(in: 0...4, using: &random)
       let rate = Int.random(in: 0...5, using: &random)
@@ -165,7 +166,7 @@ struct AdmissionTableTests {
     let refused = await withTaskGroup(of: Int.self) { group in
       for number in 0..<4 {
         group.addTask {
-          var random = AdmissionRandom("task \(number)")
+          var random = SeededRandom("task \(number)")
           var refused = 0
           for _ in 0..<20_000 {
             let client = address(Int.random(in: 0..<8, using: &random))

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import TestSeeds
 import Testing
 
 @testable import Gateway
@@ -94,19 +95,13 @@ struct ConfigurationFileTests {
 
   @Test("a file cut or changed anywhere is read or refused, never a crash")
   func mutated() {
-    let seed = ProcessInfo.processInfo.environment["MARTLET_SEED"].flatMap(UInt64.init) ?? .random(in: 0...UInt64.max)
-    print("MARTLET_SEED=\(seed)")
-    var state = seed
-    func next(_ bound: Int) -> Int {
-      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-      return Int(truncatingIfNeeded: state >> 33) % bound
-    }
+    var random = SeededRandom("configuration mutations")
     let whole = Array((Configuration.defaultFile() + #"{a:'\uD83D\uDC26\x41',b:[0x1F,-.5e+3,],}"#).utf8)
     let alphabet = Array(#"{}[]:,'"\/*ux0.+-eE \#u{A0}\#n"#.utf8)
     var refused = 0
     for _ in 0..<300 {
-      var bytes = Array(whole[next(whole.count)...].prefix(next(600)))
-      for _ in 0..<next(8) where !bytes.isEmpty { bytes[next(bytes.count)] = alphabet[next(alphabet.count)] }
+      var bytes = Array(whole[random.below(whole.count)...].prefix(random.below(600)))
+      for _ in 0..<random.below(8) where !bytes.isEmpty { bytes[random.below(bytes.count)] = random.pick(alphabet) }
       if (try? JSON5Parser.parse(bytes)) == nil { refused += 1 }
     }
     #expect(refused > 0)

@@ -1,21 +1,16 @@
-// Where all chance in a simulation comes from, and what it came to: a seeded generator and a hash of what happened.
+// Where all chance in a simulation comes from, and what it came to: seeded numbers and a hash of what happened.
+import TestSeeds
 
-/// SplitMix64: small, seeded by one number, and the same on every machine.
+/// What a simulation draws. Its seed is mapped to the one below, so that recorded runs stay what they are.
 struct SimulationRandom {
-  private var state: UInt64
+  private var numbers: SeededRandom
 
-  init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 &+ 0x632B_E59B_D9B4_E019 }
+  init(seed: UInt64) { numbers = SeededRandom(seed: seed &* 0x9E37_79B9_7F4A_7C15 &+ 0x632B_E59B_D9B4_E019) }
 
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
-  }
+  mutating func next() -> UInt64 { numbers.next() }
 
-  /// A number in `0..<bound`.
-  mutating func below(_ bound: Int) -> Int { bound <= 1 ? 0 : Int(next() % UInt64(bound)) }
+  /// A number in `0..<bound`; draws nothing when that can only be 0.
+  mutating func below(_ bound: Int) -> Int { bound <= 1 ? 0 : numbers.below(bound) }
 
   /// A number in the range.
   mutating func within(_ range: ClosedRange<Int>) -> Int { range.lowerBound + below(range.count) }

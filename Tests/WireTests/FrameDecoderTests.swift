@@ -1,6 +1,7 @@
 // The frame decoder against the reference, over random and broken streams cut anywhere, and each violation by itself.
 
 import Buffers
+import TestSeeds
 import Testing
 import Wire
 
@@ -9,7 +10,7 @@ struct FrameDecoderTests {
   static let limits = FrameLimits(messageBytesMax: 1_048_576, fragmentsMax: 64)
 
   /// A stream of frames: mostly legal, sometimes with a byte or a rule broken.
-  static func stream(_ random: inout JSONTestRandom, _ limits: FrameLimits, allowsCompression: Bool) -> [UInt8] {
+  static func stream(_ random: inout SeededRandom, _ limits: FrameLimits, allowsCompression: Bool) -> [UInt8] {
     var stream: [UInt8] = []
     for _ in 0..<1 + random.below(4) { stream += message(&random, limits, allowsCompression) }
     switch random.below(9) {
@@ -28,7 +29,7 @@ struct FrameDecoderTests {
 
   /// One message in fragments, with control frames between them.
   static func message(
-    _ random: inout JSONTestRandom, _ limits: FrameLimits, _ allowsCompression: Bool
+    _ random: inout SeededRandom, _ limits: FrameLimits, _ allowsCompression: Bool
   ) -> [UInt8] {
     let isText = random.below(2) == 0
     let payload = isText ? text(&random) : bytes(payloadCount(&random), &random)
@@ -52,7 +53,7 @@ struct FrameDecoderTests {
     return stream
   }
 
-  static func payloadCount(_ random: inout JSONTestRandom) -> Int {
+  static func payloadCount(_ random: inout SeededRandom) -> Int {
     switch random.below(12) {
     case 0: [0, 125, 126, 127].randomElement(using: &random)!
     case 1 where random.below(8) == 0: [65_534, 65_535, 65_536, 65_537].randomElement(using: &random)!
@@ -61,7 +62,7 @@ struct FrameDecoderTests {
     }
   }
 
-  static func text(_ random: inout JSONTestRandom) -> [UInt8] {
+  static func text(_ random: inout SeededRandom) -> [UInt8] {
     let scalars = Array("aé漢😀\u{D7FF}\u{E000}\u{10FFFF}".utf8)
     var text: [UInt8] = []
     for _ in 0..<random.below(8) { text += "aé漢😀\u{D7FF}\u{E000}\u{10FFFF}".utf8 }
@@ -69,11 +70,11 @@ struct FrameDecoderTests {
     return text
   }
 
-  static func mask(_ random: inout JSONTestRandom) -> [UInt8] {
+  static func mask(_ random: inout SeededRandom) -> [UInt8] {
     random.below(8) == 0 ? [0, 0, 0, 0] : bytes(4, &random)
   }
 
-  static func bytes(_ count: Int, _ random: inout JSONTestRandom) -> [UInt8] {
+  static func bytes(_ count: Int, _ random: inout SeededRandom) -> [UInt8] {
     var bytes: [UInt8] = []
     for _ in 0..<count { bytes.append(UInt8(truncatingIfNeeded: random.next())) }
     return bytes
@@ -81,7 +82,7 @@ struct FrameDecoderTests {
 
   @Test("random streams, legal and broken, come to what the reference says, however they are cut")
   func differential() {
-    var random = JSONTestRandom("frames")
+    var random = SeededRandom("frames")
     var seen: [FrameViolation: Int] = [:]
     for round in 0..<400 {
       let limits = FrameLimits(

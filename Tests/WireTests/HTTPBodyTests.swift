@@ -1,5 +1,6 @@
 // The body decoder: bodies split everywhere, framing faults, limits.
 
+import TestSeeds
 import Testing
 import Wire
 
@@ -135,7 +136,7 @@ struct HTTPBodyTests {
 
   @Test("random bytes and random splits never trap, and give one answer")
   func mutations() {
-    var random = HTTPTestRandom("HTTP body mutations")
+    var random = SeededRandom("HTTP body mutations")
     let alphabet = Array("0123aF\r\n;x \t".utf8)
     for round in 0..<5_000 {
       var bytes = Array("3;a\r\nabc\r\n10\r\n0123456789abcdef\r\n0\r\nT: v\r\n\r\n".utf8)

@@ -1,6 +1,7 @@
 // The head parser against its corpus: whole, split anywhere, one byte at a time, and mutated.
 
 import Buffers
+import TestSeeds
 import Testing
 import Wire
 
@@ -175,7 +176,7 @@ struct HTTPHeadTests {
 
   @Test("random mutations of heads never trap, and splits never change the outcome")
   func mutations() {
-    var random = HTTPTestRandom("HTTP head mutations")
+    var random = SeededRandom("HTTP head mutations")
     let rows = (HTTPHeadCorpus.good + HTTPHeadCorpus.bad).filter { $0.bytes.count < 600 }
     let spice: [UInt8] = Array("\r\n\t :,%/?*\0".utf8) + [0x7F, 0x80, 0xFF]
     for round in 0..<5_000 {

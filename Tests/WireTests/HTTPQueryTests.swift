@@ -1,6 +1,7 @@
 // Query parameters and path comparison.
 
 import Buffers
+import TestSeeds
 import Testing
 import Wire
 
@@ -43,7 +44,7 @@ struct HTTPQueryTests {
 
   @Test("random queries never trap, and both ways to name the parameter agree")
   func random() {
-    var random = HTTPTestRandom("HTTP queries")
+    var random = SeededRandom("HTTP queries")
     let alphabet = Array("token=&%+746Fx".utf8)
     for _ in 0..<5_000 {
       let bytes = (0..<Int.random(in: 0..<24, using: &random)).map { _ in alphabet.randomElement(using: &random) ?? 0 }

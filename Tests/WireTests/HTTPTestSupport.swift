@@ -1,7 +1,6 @@
-// What the HTTP tests share: feeding bytes in pieces, outcomes as text, and a seeded generator.
+// What the HTTP tests share: feeding bytes in pieces, and outcomes as text.
 
 import Buffers
-import Foundation
 import Wire
 
 /// Outcomes of the HTTP parsers as text, so that rows and runs can be compared.
@@ -71,26 +70,5 @@ enum HTTPTest {
     var buffer = ByteBuffer()
     write(&buffer)
     return buffer.bytes.string
-  }
-}
-
-/// SplitMix64, seeded from MARTLET_SEED or the clock; the seed is printed so that a failure can be repeated.
-struct HTTPTestRandom: RandomNumberGenerator {
-  let seed: UInt64
-  private var state: UInt64
-
-  init(_ test: String) {
-    let given = ProcessInfo.processInfo.environment["MARTLET_SEED"].flatMap { UInt64($0) }
-    seed = given ?? UInt64.random(in: 0...UInt64.max)
-    state = seed
-    print("\(test): MARTLET_SEED=\(seed)")
-  }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
   }
 }

@@ -1,6 +1,7 @@
 // The scanner against Foundation's parser on random and on mutated documents.
 
 import Foundation
+import TestSeeds
 import Testing
 
 @testable import Wire
@@ -28,7 +29,7 @@ struct JSONDifferentialTests {
 
   @Test("generated documents are accepted, and spell what Foundation reads from them")
   func generated() throws {
-    var random = JSONTestRandom("JSON generated")
+    var random = SeededRandom("JSON generated")
     for _ in 0..<2_000 {
       var text = ""
       JSONDocumentSource.appendValue(to: &text, depth: 4, &random)
@@ -44,7 +45,7 @@ struct JSONDifferentialTests {
 
   @Test("mutated documents are accepted and refused as Foundation does, apart from the documented exceptions")
   func mutated() {
-    var random = JSONTestRandom("JSON mutated")
+    var random = SeededRandom("JSON mutated")
     var refusals = 0
     var wrong: [String] = []
     for _ in 0..<20_000 {
@@ -69,7 +70,7 @@ struct JSONDifferentialTests {
 
   @Test("random bytes never trap the scanner, the index or the filters")
   func garbage() {
-    var random = JSONTestRandom("JSON garbage")
+    var random = SeededRandom("JSON garbage")
     let keys = JSONKeySet("a", "b")
     var index = JSONMemberIndex()
     var accepted = 0
@@ -100,7 +101,7 @@ enum JSONDocumentSource {
     "0", "-0", "1", "-12", "3.25", "0.001", "1e5", "1E-5", "-2.5e+3", "12345678901234567890", "1e308", "0e5", "0.1e-7",
   ]
 
-  static func appendValue(to text: inout String, depth: Int, _ random: inout JSONTestRandom) {
+  static func appendValue(to text: inout String, depth: Int, _ random: inout SeededRandom) {
     appendSpace(to: &text, &random)
     switch random.below(depth > 0 ? 8 : 5) {
     case 0: text += numbers.randomElement(using: &random)!
@@ -119,7 +120,7 @@ enum JSONDocumentSource {
     appendSpace(to: &text, &random)
   }
 
-  static func appendString(to text: inout String, _ random: inout JSONTestRandom) {
+  static func appendString(to text: inout String, _ random: inout SeededRandom) {
     text += "\""
     for _ in 0..<random.below(6) {
       text += (random.below(4) == 0 ? escapes : scalars).randomElement(using: &random)!
@@ -128,8 +129,8 @@ enum JSONDocumentSource {
   }
 
   private static func appendList(
-    to text: inout String, _ open: String, _ close: String, _ random: inout JSONTestRandom,
-    _ item: (inout String, inout JSONTestRandom) -> Void
+    to text: inout String, _ open: String, _ close: String, _ random: inout SeededRandom,
+    _ item: (inout String, inout SeededRandom) -> Void
   ) {
     text += open
     for number in 0..<random.below(4) {
@@ -140,12 +141,12 @@ enum JSONDocumentSource {
     text += close
   }
 
-  private static func appendSpace(to text: inout String, _ random: inout JSONTestRandom) {
+  private static func appendSpace(to text: inout String, _ random: inout SeededRandom) {
     if random.below(6) == 0 { text += [" ", "\n", "\t", "\r", "  "].randomElement(using: &random)! }
   }
 
   /// Replaces, inserts, removes or repeats something somewhere.
-  static func mutate(_ bytes: inout [UInt8], _ random: inout JSONTestRandom) {
+  static func mutate(_ bytes: inout [UInt8], _ random: inout SeededRandom) {
     let byte = alphabet.randomElement(using: &random)!
     guard !bytes.isEmpty else { return bytes.append(byte) }
     let place = random.below(bytes.count)

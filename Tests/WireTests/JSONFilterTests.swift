@@ -1,5 +1,6 @@
 // Member filters of PROTOCOLS 2.3: which published data a subscriber's filter admits.
 
+import TestSeeds
 import Testing
 
 @testable import Wire
@@ -146,7 +147,7 @@ struct JSONFilterTests {
 
   @Test("random objects equal themselves re-spelled and shuffled, and not with a member more")
   func shuffled() {
-    var random = JSONTestRandom("JSON filters")
+    var random = SeededRandom("JSON filters")
     let values = [
       ("1", "1.0"), ("\"é\"", "\"\\u00e9\""), ("[1,{}]", "[ 1e0, { } ]"), ("null", "null"), ("-0.5", "-5e-1"),
     ]

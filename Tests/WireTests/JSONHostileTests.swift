@@ -1,5 +1,6 @@
 // HOSTILE 26: documents made to exhaust, overflow or confuse a parser. Every case ends with an answer.
 
+import TestSeeds
 import Testing
 
 @testable import Wire
@@ -85,7 +86,7 @@ struct JSONHostileTests {
     #expect(Double(Self.halfwayToInfinity)?.isInfinite == true)
     #expect(Double(Self.justBelowHalfway) == Double.greatestFiniteMagnitude)
     #expect(Self.halfwayToInfinity.utf8.count == 309)
-    var random = JSONTestRandom("JSON number range")
+    var random = SeededRandom("JSON number range")
     for _ in 0..<2_000 {
       var text = String(Self.halfwayToInfinity.prefix(1 + random.below(40))) + String(random.below(1_000))
       let point = random.below(text.count)

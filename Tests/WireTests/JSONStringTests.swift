@@ -2,6 +2,7 @@
 
 import Buffers
 import Foundation
+import TestSeeds
 import Testing
 
 @testable import Wire
@@ -36,7 +37,7 @@ struct JSONStringTests {
 
   @Test("any text survives quoting and decoding, and Foundation reads the same")
   func roundTrip() throws {
-    var random = JSONTestRandom("JSON strings")
+    var random = SeededRandom("JSON strings")
     for _ in 0..<1_000 {
       var text = ""
       for _ in 0..<random.below(20) {

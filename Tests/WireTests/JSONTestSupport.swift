@@ -1,33 +1,8 @@
-// What the JSON and UTF-8 tests share: documents as bytes, outcomes as text, and a seeded random source.
+// What the JSON and UTF-8 tests share: documents as bytes, and outcomes as text.
 
 import Buffers
-import Foundation
 
 @testable import Wire
-
-/// A small reproducible random source (SplitMix64), so that a failure can be repeated from its printed seed.
-struct JSONTestRandom: RandomNumberGenerator {
-  private var state: UInt64
-  let seed: UInt64
-
-  /// Seeded from MARTLET_SEED, else at random; prints what it took.
-  init(_ purpose: String) {
-    let given = ProcessInfo.processInfo.environment["MARTLET_SEED"].flatMap { UInt64($0) }
-    seed = given ?? UInt64.random(in: 0...999_999_999)
-    state = seed
-    print("\(purpose): MARTLET_SEED=\(seed)")
-  }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-
-  mutating func below(_ limit: Int) -> Int { Int.random(in: 0..<limit, using: &self) }
-}
 
 /// The error of validating `text`; nil when it is accepted.
 func jsonError(_ text: String) -> JSONError? { jsonError(Array(text.utf8)) }

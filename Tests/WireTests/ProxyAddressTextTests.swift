@@ -1,6 +1,7 @@
 // Textual addresses against the C library's reader, on good, changed and random texts.
 
 import Glibc
+import TestSeeds
 import Testing
 import Wire
 
@@ -55,7 +56,7 @@ struct ProxyAddressTextTests {
 
   @Test("changed and random texts are read as the C library reads them")
   func random() {
-    var random = HTTPTestRandom("textual addresses")
+    var random = SeededRandom("textual addresses")
     let alphabet = Array("0123456789abcfF::::....g% ").map(String.init)
     var wrong: [String] = []
     var good = 0
@@ -115,7 +116,7 @@ struct ProxyAddressTextTests {
 
   @Test("random entries of X-Forwarded-For never trap")
   func forwardedRandom() {
-    var random = HTTPTestRandom("X-Forwarded-For entries")
+    var random = SeededRandom("X-Forwarded-For entries")
     let alphabet = Array("0129af:.[]:.".utf8)
     var accepted = 0
     for _ in 0..<200_000 {

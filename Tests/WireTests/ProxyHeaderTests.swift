@@ -1,5 +1,6 @@
 // The PROXY header: tables of both versions, every truncation and every single changed byte.
 
+import TestSeeds
 import Testing
 import Wire
 
@@ -206,7 +207,7 @@ struct ProxyHeaderTests {
 
   @Test("random bytes behind the beginnings of headers come to an outcome within 552 bytes, never a trap")
   func random() {
-    var random = HTTPTestRandom("PROXY headers")
+    var random = SeededRandom("PROXY headers")
     var undecided = 0
     for _ in 0..<20_000 {
       let header = Self.whole.randomElement(using: &random)!

@@ -2,6 +2,7 @@
 
 import Buffers
 import Foundation
+import TestSeeds
 import Testing
 import Wire
 
@@ -21,7 +22,7 @@ struct TimestampTests {
 
   @Test("random times of all years from 1970 to 9999 read as Foundation writes them")
   func randomTimes() {
-    var random = JSONTestRandom("timestamps")
+    var random = SeededRandom("timestamps")
     var clock = TimestampClock()
     var time: Int64 = 0
     for step in 0..<20_000 {

@@ -1,6 +1,7 @@
 // UTF-8 validation against the standard library's decoder, over every boundary and every split.
 
 import Buffers
+import TestSeeds
 import Testing
 import Wire
 
@@ -48,7 +49,7 @@ struct UTF8ValidatorTests {
 
   @Test("the verdict does not depend on where a text is split")
   func splits() {
-    var random = JSONTestRandom("UTF-8 splits")
+    var random = SeededRandom("UTF-8 splits")
     let scalars = Array("a~é\u{7FF}\u{800}漢\u{D7FF}\u{E000}\u{FFFF}\u{10000}😀\u{10FFFF}".utf8)
     var wrong: [[UInt8]] = []
     for _ in 0..<4_000 {
@@ -78,7 +79,7 @@ struct UTF8ValidatorTests {
 
   @Test("the first byte that no continuation can make valid is refused at once")
   func failFast() {
-    var random = JSONTestRandom("UTF-8 fail fast")
+    var random = SeededRandom("UTF-8 fail fast")
     let tails: [UInt8] = [0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF]
     var completions: [[UInt8]] = [[]]
     for length in 0..<3 {

@@ -1,6 +1,7 @@
 // The frame decoder, fed in pieces as a connection feeds it, against the reference over the whole stream.
 
 import Buffers
+import TestSeeds
 import Wire
 
 enum FramesFuzz {
@@ -17,7 +18,7 @@ enum FramesFuzz {
       stream, isFromClient: isFromClient, allowsCompression: options & 2 != 0, limits: limits)
     for (kind, event) in expected.events.enumerated() where event.opcode == 8 { try checkClose(event.payload, kind) }
 
-    var random = FuzzRandom(UInt64(bytes[1]) << 8 | UInt64(bytes[2]))
+    var random = SeededRandom(seed: UInt64(bytes[1]) << 8 | UInt64(bytes[2]))
     for most in [stream.count, 1, 1 + random.below(12)] {
       var driver = FrameDriver(
         sender: isFromClient ? .client : .server, allowsCompression: options & 2 != 0, limits: limits)

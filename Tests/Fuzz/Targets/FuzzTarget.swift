@@ -67,21 +67,3 @@ extension Span where Element == UInt8 {
     return hash ^ hash >> 29
   }
 }
-
-/// A reproducible random source (SplitMix64).
-public struct FuzzRandom: RandomNumberGenerator {
-  private var state: UInt64
-
-  public init(_ seed: UInt64) { state = seed }
-
-  public mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
-  }
-
-  /// A number from 0 up to but not including `limit`, which must be positive.
-  public mutating func below(_ limit: Int) -> Int { Int(truncatingIfNeeded: next() % UInt64(limit)) }
-}

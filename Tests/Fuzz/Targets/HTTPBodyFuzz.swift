@@ -1,6 +1,7 @@
 // The HTTP body decoder, whole and in pieces, against a plain reading of RFC 9112 7.1.
 
 import Buffers
+import TestSeeds
 import Wire
 
 enum HTTPBodyFuzz {
@@ -32,7 +33,7 @@ enum HTTPBodyFuzz {
       try require(whole.end == nil, "ends at \(whole.end ?? 0), the reference does not")
     }
 
-    var random = FuzzRandom(bytes.fingerprint)
+    var random = SeededRandom(seed: bytes.fingerprint)
     let bytewise = try decode(decoder, stream, Array(0..<stream.count))
     try require(bytewise == whole, "byte by byte: \(bytewise), whole: \(whole)")
     for _ in 0..<4 {

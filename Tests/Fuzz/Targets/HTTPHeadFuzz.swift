@@ -2,6 +2,7 @@
 // reading of the lines finds.
 
 import Buffers
+import TestSeeds
 import Wire
 
 enum HTTPHeadFuzz {
@@ -20,7 +21,7 @@ enum HTTPHeadFuzz {
 
     let bytewise = outcome(stream, Array(0..<min(stream.count, 4096)), limits)
     try require(bytewise == whole, "byte by byte: \(bytewise.summary)\nwhole: \(whole.summary)")
-    var random = FuzzRandom(bytes.fingerprint)
+    var random = SeededRandom(seed: bytes.fingerprint)
     for cut in stream.count <= 24 ? Array(0..<stream.count) : (0..<6).map({ _ in random.below(stream.count) }) {
       let split = outcome(stream, [cut], limits)
       try require(split == whole, "cut at \(cut): \(split.summary)\nwhole: \(whole.summary)")

@@ -3,6 +3,7 @@
 import Buffers
 import CZlib
 import Compression
+import TestSeeds
 
 enum InflateFuzz {
   /// Byte 0: bits 0-2 the window, bit 3 context takeover, bits 4-5 the limit, bit 6 the rest is to be deflated first.
@@ -31,7 +32,7 @@ enum InflateFuzz {
       let again = try inflate(&inflater, rest, [], limit)
       try require(again == whole, "used: \(again.outcome), new: \(whole.outcome)")
     }
-    var random = FuzzRandom(bytes.fingerprint)
+    var random = SeededRandom(seed: bytes.fingerprint)
     var other = Inflater(windowBits: windowBits, contextTakeover: keepsContext)
     for cuts in [Array(0..<rest.count), [random.below(rest.count)]] {
       let split = try inflate(&other, rest, cuts, limit)

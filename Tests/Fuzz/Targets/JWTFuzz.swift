@@ -2,6 +2,7 @@
 
 import Auth
 import Buffers
+import TestSeeds
 
 enum JWTFuzz {
   /// The key of the seed tokens.
@@ -32,7 +33,7 @@ enum JWTFuzz {
     try checkClaims(claims, parts[1])
 
     // One bit elsewhere, and it is another token.
-    var random = FuzzRandom(bytes.fingerprint)
+    var random = SeededRandom(seed: bytes.fingerprint)
     var altered = token.bytes.array
     altered[random.below(altered.count)] ^= 1 << UInt8(random.below(8))
     try require(verify(verifier, altered.span, &claims) != nil, "an altered token is accepted")
