@@ -58,7 +58,7 @@ let package = Package(
       name: "EndToEndTests", dependencies: ["martlet", "TestSupport", "TestSeeds"], exclude: ["Clients"],
       swiftSettings: settings),
     .testTarget(
-      name: "HostileTests", dependencies: ["martlet", "TestSupport", "Compression", "Buffers"],
+      name: "HostileTests", dependencies: ["martlet", "TestSupport", "MallocCounter", "Compression", "Buffers"],
       swiftSettings: settings),
     .testTarget(
       name: "SimulationTests", dependencies: ["TestSeeds", "Gateway", "Topics", "Auth", "EventLoop", "Buffers"],

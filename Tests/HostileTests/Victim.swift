@@ -1,6 +1,7 @@
 // A gateway under attack, the bystander beside it, and what both were before. Owned by the stage; one thread at a time.
 
 import Foundation
+import MallocCounter
 import TestSupport
 import Testing
 
@@ -136,7 +137,11 @@ final class Victim {
     where milliseconds > 1_000 {
       print("  \(milliseconds) ms for \(row)")
     }
-    #expect(after <= residentBytes + residentBytes / 10 + Self.residentGrowthMax, "\(setup): memory was not given back")
+    // A sanitizer's allocator keeps what was freed; there the size says nothing.
+    if malloc_counter_works() {
+      #expect(
+        after <= residentBytes + residentBytes / 10 + Self.residentGrowthMax, "\(setup): memory was not given back")
+    }
     #expect(end.status == 0, "the gateway said:\n\(end.log.suffix(4_000))")
     #expect(!end.log.contains("eyJ"), "a token stands in the log")
     #expect(!end.log.contains(Rows.marker), "a token stands in the log")
