@@ -1,5 +1,6 @@
 // Distances up to the window and one beyond it: the outcome is that of the bytes, however they are cut.
 import Buffers
+import TestSeeds
 import Testing
 
 @testable import Compression
