@@ -160,6 +160,13 @@ public struct ByteBuffer: ~Copyable {
   @inlinable
   public mutating func removeAll() { used = 0 }
 
+  /// Gives an allocation of more than `limit` bytes back, with whatever it holds; true when there was one.
+  public mutating func release(above limit: Int) -> Bool {
+    if allocated <= limit { return false }
+    self = ByteBuffer()
+    return true
+  }
+
   /// Drops the first `count` bytes and moves the rest to the front.
   @inlinable
   public mutating func removeFirst(_ count: Int) {

@@ -386,6 +386,16 @@ public struct Outbox: ~Copyable {
     if let chunk = entries[Int(current)].chunk, entries[Int(current)].pins == 0, chunk.isUnshared { currentUsed = 0 }
   }
 
+  /// Frees spare chunks until `count` are left; true when there were more.
+  public mutating func releaseSpare(keeping count: Int) -> Bool {
+    if spare.count <= count { return false }
+    while spare.count > count, let index = spare.popLast() {
+      entries[Int(index)].chunk?.deallocate()
+      freeEntry(Int(index))
+    }
+    return true
+  }
+
   /// Bytes appended since the turn began.
   @inlinable public var bytesThisTurn: Int { turnBytes }
 

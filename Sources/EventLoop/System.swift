@@ -399,6 +399,9 @@ public enum System {
   /// Sleeps the calling thread. Never on a reactor.
   public static func pause(milliseconds: UInt32) { usleep(milliseconds * 1000) }
 
+  /// Gives pages that the allocator holds and nobody uses back to the system. Takes a millisecond or so.
+  public static func trimHeap() { clinux_trim_heap() }
+
   /// Ignores SIGPIPE: a broken peer is an error value, not a signal.
   public static func ignoreBrokenPipes() { clinux_ignore_sigpipe() }
 

@@ -17,6 +17,20 @@ extension Shard where Kernel: ~Copyable {
       broadcastTelemetry()
     }
     if unmuteMilliseconds > 0 { unmuteListeners() }
+    if now >= tidyAtMilliseconds { tidy() }
+  }
+
+  /// Gives back what a large message or a burst has made the scratch buffers and the outbox grow to.
+  private mutating func tidy() {
+    tidyAtMilliseconds = now + Limits.tidyMilliseconds
+    let limit = Limits.scratchKeptBytesMax
+    var isFreed = outbox.releaseSpare(keeping: Limits.spareChunksKeptMax)
+    if scratch.release(above: limit) { isFreed = true }
+    if nameScratch.release(above: limit) { isFreed = true }
+    if inflated.release(above: limit) { isFreed = true }
+    if deflated.release(above: limit) { isFreed = true }
+    if compressedRun.release(above: limit) { isFreed = true }
+    if isFreed { System.trimHeap() }
   }
 
   /// Arms a connection's timer for whatever comes first: its deadline, or the age limit of its backlog.

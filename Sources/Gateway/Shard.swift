@@ -85,6 +85,8 @@ struct Shard<Kernel: Network & ~Copyable>: ~Copyable {
   var telemetryMilliseconds: UInt64 = 0
   var telemetryBusyNanoseconds: UInt64 = 0
   var publishMetricsMilliseconds: UInt64 = 0
+  /// When memory is next looked over.
+  var tidyAtMilliseconds: UInt64 = 0
   var webSocketCount = 0
   /// Connections of the admin listener.
   var adminCount = 0

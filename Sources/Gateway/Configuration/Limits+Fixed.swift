@@ -37,6 +37,14 @@ extension Limits {
   /// Bytes that a reactor keeps for decompressed messages; a larger one gives its memory back.
   public static var inflatedKeptBytesMax: Int { 262_144 }
 
+  /// Bytes of a scratch buffer that a reactor keeps from one second to the next; a larger one, grown for a large
+  /// message, is given back.
+  public static var scratchKeptBytesMax: Int { 65_536 }
+  /// Empty outgoing chunks that a reactor keeps from one second to the next.
+  public static var spareChunksKeptMax: Int { 4 }
+  /// Milliseconds between two looks at what could be given back.
+  public static var tidyMilliseconds: UInt64 { 1_000 }
+
   // MARK: Refusing
 
   /// Connections over the limit that are being told so at the same time; more are reset without a word.
