@@ -147,10 +147,7 @@ public struct ByteBuffer: ~Copyable {
     }
   }
 
-  /// Sets the number of bytes in use, for a caller that has written into `writable` space or wants fewer.
-  ///
-  /// A count over `capacity` or below zero is clamped. Bytes that were never written read as whatever the allocator
-  /// left unless the buffer was made by `init(zeroed:)`.
+  /// Keeps the first `count` bytes. A count over what is in use, or below zero, is clamped.
   @inlinable
   public mutating func truncate(to count: Int) {
     used = min(max(count, 0), used)

@@ -57,12 +57,8 @@ extension Shard where Kernel: ~Copyable {
 
   /// A subscriber's backlog has no room for `messageCount` more messages.
   mutating func becomeSlow(_ slot: UInt32, _ messageCount: Int) {
-    if shared.configuration.slowConsumerPolicy == .drop {
-      counters.add(.deliveriesDropped, messageCount)
-      return
-    }
     counters.add(.deliveriesDropped, messageCount)
-    close(slot, .slow, "slow")
+    if shared.configuration.slowConsumerPolicy == .close { close(slot, .slow, "slow") }
   }
 
   /// Ends a connection at once: its socket is closed, its subscriptions, its identity and its buffers go.

@@ -13,9 +13,8 @@ struct DeflateContext: ~Copyable {
 }
 
 extension Shard where Kernel: ~Copyable {
-  /// Chooses among the extension offers of a handshake and writes the answer into `extensionScratch`; nil when none is
-  /// acceptable or compression is off.
-  mutating func negotiateDeflate(_ head: HTTPRequestHead, _ bytes: Span<UInt8>) -> DeflateParameters? {
+  /// Chooses among the extension offers of a handshake; nil when none is acceptable or compression is off.
+  func negotiateDeflate(_ head: HTTPRequestHead, _ bytes: Span<UInt8>) -> DeflateParameters? {
     guard let policy = shared.deflatePolicy, head.secWebSocketExtensions != nil else { return nil }
     var lines = HTTPHeaderIterator(head)
     while let line = lines.next(named: "sec-websocket-extensions", in: bytes) {

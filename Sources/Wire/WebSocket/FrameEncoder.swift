@@ -99,7 +99,7 @@ public enum CloseBody {
     }
   }
 
-  /// Appends a body of code and reason; the reason is cut to what a control frame can hold.
+  /// Appends a body of code and reason; a reason that a control frame cannot hold is left out.
   public static func append(_ code: UInt16, _ reason: StaticString, to buffer: inout ByteBuffer) {
     buffer.append(UInt8(truncatingIfNeeded: code >> 8))
     buffer.append(UInt8(truncatingIfNeeded: code))
