@@ -146,7 +146,7 @@ struct EventsEncoderTests {
       Channels.written { EventsEncoder.appendChatComplete(messageId: id.span, Events.bytes("سلام").span, to: &$0) }
         == #"{"messageId":"ai-1-abc","fullResponse":"سلام"}"#)
     #expect(
-      Channels.written { EventsEncoder.appendChatError("Message is required", to: &$0) }
+      Channels.written { EventsEncoder.appendError(Events.bytes("Message is required").span, to: &$0) }
         == #"{"error":"Message is required"}"#)
   }
 

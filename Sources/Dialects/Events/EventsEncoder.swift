@@ -217,11 +217,11 @@ public enum EventsEncoder {
     out.append("}")
   }
 
-  /// The body of `ai:response:error`.
-  public static func appendChatError(_ text: StaticString, to out: inout ByteBuffer) {
-    out.append("{\"error\":\"")
-    out.append(text)
-    out.append("\"}")
+  /// The body of `ai:response:error`, and of `error` where an application says why; `text` is plain text.
+  public static func appendError(_ text: Span<UInt8>, to out: inout ByteBuffer) {
+    out.append("{\"error\":")
+    JSONString.appendQuoted(text, to: &out)
+    out.append("}")
   }
 
   // MARK: Pieces
