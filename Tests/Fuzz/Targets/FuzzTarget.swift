@@ -14,6 +14,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case base64url
   case channelsSession = "channels-session"
   case eventsSession = "events-session"
+  case handlersSession = "handlers-session"
+  case sessionsSession = "sessions-session"
   case configJSON5 = "config-json5"
   case deflateNegotiation = "deflate-negotiation"
   case inflate
@@ -34,6 +36,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case .base64url: try Base64URLFuzz.run(bytes, isThorough: isThorough)
     case .channelsSession: try ChannelsFuzz.run(bytes, isThorough: isThorough)
     case .eventsSession: try EventsFuzz.run(bytes, isThorough: isThorough)
+    case .handlersSession: try HandlersFuzz.run(bytes)
+    case .sessionsSession: try SessionsFuzz.run(bytes)
     case .configJSON5: try ConfigurationFuzz.run(bytes, isThorough: isThorough)
     case .deflateNegotiation: try DeflateNegotiationFuzz.run(bytes)
     case .inflate: try InflateFuzz.run(bytes)
