@@ -18,8 +18,8 @@ final class EventSessionStore: Sendable {
   }
 
   /// The client that a token stands for; nil when it is unknown or has expired.
-  func find(_ token: borrowing ByteBuffer, nowMilliseconds: Int64) -> EventsClient? {
-    let text = token.bytes.string
+  func lookup(token: Span<UInt8>, nowMilliseconds: Int64) -> EventsClient? {
+    let text = token.string
     return sessions.withLock { $0[text] }
   }
 }

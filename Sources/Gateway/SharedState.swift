@@ -96,7 +96,7 @@ final class SharedState: Sendable {
     reactorCount = doorbells.count
     interest = Interest()
     commands = doorbells.map { CommandQueue(doorbell: $0) }
-    self.extensions = extensions.servingChat(with: DeterministicResponder())
+    self.extensions = extensions.servingChat
     hasEventHandlers = self.extensions.events.count > 1
     eventsProduct = EventsProduct(configuration.events)
     metrics = doorbells.map { _ in AtomicWords(count: Counters.wordCount) }
