@@ -29,10 +29,10 @@ extension Configuration {
     Configuration.secretFields.first { $0.dialect == dialect }.flatMap { self[keyPath: $0.field] }
   }
 
-  /// The dialects that are mounted on some listener and answered by this build.
+  /// The dialects that are mounted on some listener.
   public var servedDialects: [Dialect] {
     Dialect.allCases.filter { dialect in
-      dialect.isServed && listeners.contains { $0.mounts.contains { $0.target.dialects.contains(dialect) } }
+      listeners.contains { $0.mounts.contains { $0.target.dialects.contains(dialect) } }
     }
   }
 
