@@ -17,11 +17,12 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CLinux"),
     .systemLibrary(name: "CCrypto"),
+    .systemLibrary(name: "CCrypt"),
     .systemLibrary(name: "CZlib"),
     .target(name: "Buffers", swiftSettings: settings),
     .target(name: "Wire", dependencies: ["Buffers"], swiftSettings: settings),
     .target(name: "Compression", dependencies: ["CZlib", "Buffers"], swiftSettings: settings),
-    .target(name: "Auth", dependencies: ["CCrypto", "Buffers"], swiftSettings: settings),
+    .target(name: "Auth", dependencies: ["CCrypto", "CCrypt", "Buffers"], swiftSettings: settings),
     .target(name: "Topics", dependencies: ["Buffers"], swiftSettings: settings),
     .target(name: "Dialects", dependencies: ["Topics", "Wire", "Buffers"], swiftSettings: settings),
     .target(name: "EventLoop", dependencies: ["CLinux", "Buffers"], swiftSettings: settings),
