@@ -13,6 +13,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case jwt
   case base64url
   case channelsSession = "channels-session"
+  case walkersSession = "walkers-session"
   case configJSON5 = "config-json5"
   case deflateNegotiation = "deflate-negotiation"
   case inflate
@@ -31,6 +32,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case .jsonFilter: try JSONFilterFuzz.run(bytes, isThorough: isThorough)
     case .jwt: try JWTFuzz.run(bytes)
     case .base64url: try Base64URLFuzz.run(bytes, isThorough: isThorough)
+    case .walkersSession: try WalkersFuzz.run(bytes, isThorough: isThorough)
     case .channelsSession: try ChannelsFuzz.run(bytes, isThorough: isThorough)
     case .configJSON5: try ConfigurationFuzz.run(bytes, isThorough: isThorough)
     case .deflateNegotiation: try DeflateNegotiationFuzz.run(bytes)
