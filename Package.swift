@@ -19,6 +19,7 @@ let package = Package(
     .systemLibrary(name: "CCrypto"),
     .systemLibrary(name: "CCrypt"),
     .systemLibrary(name: "CZlib"),
+    .systemLibrary(name: "CCurl"),
     .target(name: "Buffers", swiftSettings: settings),
     .target(name: "Wire", dependencies: ["Buffers"], swiftSettings: settings),
     .target(name: "Compression", dependencies: ["CZlib", "Buffers"], swiftSettings: settings),
@@ -26,6 +27,7 @@ let package = Package(
     .target(name: "Topics", dependencies: ["Buffers"], swiftSettings: settings),
     .target(name: "Dialects", dependencies: ["Topics", "Wire", "Buffers"], swiftSettings: settings),
     .target(name: "EventLoop", dependencies: ["CLinux", "Buffers"], swiftSettings: settings),
+    .target(name: "Backends", dependencies: ["CCurl", "Auth", "EventLoop", "Buffers"], swiftSettings: settings),
     .target(
       name: "Gateway", dependencies: ["EventLoop", "Compression", "Dialects", "Topics", "Wire", "Auth", "Buffers"],
       swiftSettings: settings),
@@ -51,6 +53,9 @@ let package = Package(
     .testTarget(
       name: "CompressionTests", dependencies: ["TestSeeds", "Compression", "Buffers"], swiftSettings: settings),
     .testTarget(name: "AuthTests", dependencies: ["TestSeeds", "Auth", "Buffers"], swiftSettings: settings),
+    .testTarget(
+      name: "BackendsTests", dependencies: ["Backends", "TestSupport"], exclude: ["Servers"],
+      swiftSettings: settings),
     .testTarget(
       name: "GatewayTests", dependencies: ["TestSeeds", "Gateway", "EventLoop", "Wire", "Buffers"],
       swiftSettings: settings),
