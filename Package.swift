@@ -13,6 +13,7 @@ let package = Package(
   products: [
     .executable(name: "martlet", targets: ["martlet"]),
     .executable(name: "martlet-bench", targets: ["martlet-bench"]),
+    .library(name: "MartletClient", targets: ["MartletClient"]),
   ],
   targets: [
     .systemLibrary(name: "CLinux"),
@@ -32,6 +33,8 @@ let package = Package(
       name: "Gateway", dependencies: ["EventLoop", "Compression", "Dialects", "Topics", "Wire", "Auth", "Buffers"],
       swiftSettings: settings),
     .executableTarget(name: "martlet", dependencies: ["Gateway", "Auth"], swiftSettings: settings),
+    .target(
+      name: "MartletClient", dependencies: ["EventLoop", "Wire", "Auth", "Buffers"], swiftSettings: settings),
     .target(name: "TestSeeds", path: "Tests/Seeds", swiftSettings: settings),
     .target(name: "MallocCounter", path: "Tests/MallocCounter"),
     .testTarget(
@@ -72,6 +75,10 @@ let package = Package(
       name: "SimulationTests", dependencies: ["TestSeeds", "Gateway", "Topics", "Auth", "EventLoop", "Buffers"],
       swiftSettings: settings),
     .testTarget(name: "CommandLineTests", dependencies: ["martlet", "Gateway", "Auth"], swiftSettings: settings),
+    .testTarget(
+      name: "MartletClientTests",
+      dependencies: ["martlet", "MartletClient", "TestSupport", "TestSeeds", "Auth", "Wire", "EventLoop", "Buffers"],
+      swiftSettings: settings),
     .target(
       name: "FuzzTargets",
       dependencies: ["TestSeeds", "Gateway", "Dialects", "Wire", "Compression", "CZlib", "Auth", "Buffers"],
