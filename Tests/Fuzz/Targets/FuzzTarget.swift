@@ -13,6 +13,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case jwt
   case base64url
   case channelsSession = "channels-session"
+  case eventsSession = "events-session"
   case handlersSession = "handlers-session"
   case sessionsSession = "sessions-session"
   case walkersSession = "walkers-session"
@@ -36,6 +37,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case .base64url: try Base64URLFuzz.run(bytes, isThorough: isThorough)
     case .walkersSession: try WalkersFuzz.run(bytes, isThorough: isThorough)
     case .channelsSession: try ChannelsFuzz.run(bytes, isThorough: isThorough)
+    case .eventsSession: try EventsFuzz.run(bytes, isThorough: isThorough)
     case .handlersSession: try HandlersFuzz.run(bytes)
     case .sessionsSession: try SessionsFuzz.run(bytes)
     case .configJSON5: try ConfigurationFuzz.run(bytes, isThorough: isThorough)
