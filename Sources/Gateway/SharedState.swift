@@ -61,6 +61,7 @@ final class SharedState: Sendable {
   let handlersVerifier: JWTVerifier?
   let sessionsVerifier: JWTVerifier?
   let walkersVerifier: JWTVerifier?
+  let walkersAuthenticator: WalkersAuthenticator
   let staticTokens: StaticTokens
   let origins: OriginPolicy
   /// Peers whose `X-Forwarded-For` is believed.
@@ -96,7 +97,7 @@ final class SharedState: Sendable {
     reactorCount = doorbells.count
     interest = Interest()
     commands = doorbells.map { CommandQueue(doorbell: $0) }
-    self.extensions = extensions.servingChat(with: DeterministicResponder())
+    self.extensions = extensions.servingChat(with: DeterministicResponder()).addingBuiltInWalkers()
     hasEventHandlers = self.extensions.events.count > 1
     eventsProduct = EventsProduct(configuration.events)
     metrics = doorbells.map { _ in AtomicWords(count: Counters.wordCount) }
@@ -107,6 +108,7 @@ final class SharedState: Sendable {
     handlersVerifier = verifier(configuration.handlers.jwtSecret, .handlers)
     sessionsVerifier = verifier(configuration.sessions.jwtSecret, .sessions)
     walkersVerifier = verifier(configuration.walkers.tokenSecret, .walkers)
+    walkersAuthenticator = WalkersAuthenticator(verifier: walkersVerifier)
     staticTokens = try StaticTokens(configuration.channels.staticTokens.map { (token: $0.key, userId: $0.value) })
     trustedProxies = try AddressRanges(configuration.trustedProxies)
     addresses = AddressTable(
