@@ -123,7 +123,9 @@ final class SharedState: Sendable {
     deflateThresholdBytes = compression.thresholdBytes
     origins = try OriginPolicy(
       allowed: configuration.corsOrigins, allowsLocalhost: configuration.development)
-    endpoints = Endpoints(configuration, origins: origins)
+    endpoints = Endpoints(configuration, origins: origins) { reason in
+      logger.log(.warning, "user-file-unusable", [("error", .text(reason))])
+    }
   }
 
   /// Counts a new connection; false when that is one more than the limit.

@@ -71,4 +71,11 @@ extension Limits {
 
   /// Milliseconds after which the timer of an echo connection looks at it again; there is nothing to do then.
   public static var echoIdleMilliseconds: Int { 3_600_000 }
+
+  // MARK: Accounts
+
+  /// Tokens of walkers logins that are valid at a time, some 20 MB; past it a login is answered 503.
+  public static var walkerTokensMax: Int { 200_000 }
+  /// Longest user name, email address or session name in bytes that an endpoint takes.
+  public static var accountNameBytesMax: Int { 255 }
 }
