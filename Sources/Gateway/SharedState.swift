@@ -108,7 +108,6 @@ final class SharedState: Sendable {
     handlersVerifier = verifier(configuration.handlers.jwtSecret, .handlers)
     sessionsVerifier = verifier(configuration.sessions.jwtSecret, .sessions)
     walkersVerifier = verifier(configuration.walkers.tokenSecret, .walkers)
-    walkersAuthenticator = WalkersAuthenticator(verifier: walkersVerifier)
     staticTokens = try StaticTokens(configuration.channels.staticTokens.map { (token: $0.key, userId: $0.value) })
     trustedProxies = try AddressRanges(configuration.trustedProxies)
     addresses = AddressTable(
@@ -123,9 +122,14 @@ final class SharedState: Sendable {
     deflateThresholdBytes = compression.thresholdBytes
     origins = try OriginPolicy(
       allowed: configuration.corsOrigins, allowsLocalhost: configuration.development)
-    endpoints = Endpoints(configuration, origins: origins) { reason in
+    var endpoints = Endpoints(configuration, origins: origins) { reason in
       logger.log(.warning, "user-file-unusable", [("error", .text(reason))])
     }
+    walkersAuthenticator = WalkersAuthenticator(verifier: walkersVerifier, accounts: endpoints.accounts)
+    let walkers = WalkerEndpoint(
+      walkers: self.extensions.walkers, authenticator: walkersAuthenticator, outlet: Outlet(commands, home: 0))
+    endpoints.runWalker = { request, name in walkers.answer(request, name: name) }
+    self.endpoints = endpoints
   }
 
   /// Counts a new connection; false when that is one more than the limit.

@@ -14,11 +14,13 @@ struct WalkersAuthenticator: Sendable {
     case user
     /// There is none, or another scheme than `Bearer`.
     case absent
-    /// It does not verify, has expired, or names no root.
+    /// It does not verify, has expired, is not known, or names no root.
     case invalid
   }
 
   let verifier: JWTVerifier?
+  /// Knows which of the tokens that verify still count.
+  let accounts: Accounts
 
   /// Reads `Bearer <token>`, the scheme in any case, and leaves the root id in `root`, which is emptied before.
   /// `claims` is scratch.
@@ -28,9 +30,9 @@ struct WalkersAuthenticator: Sendable {
     root.removeAll()
     guard let range = Self.token(credential) else { return .absent }
     let token = credential.extracting(range)
-    guard let verifier, (try? verifier.verify(token, nowSeconds: nowSeconds, into: &claims)) != nil else {
-      return .invalid
-    }
+    guard let verifier, (try? verifier.verify(token, nowSeconds: nowSeconds, into: &claims)) != nil,
+      accounts.accepts(token: token, claims: claims, nowSeconds: nowSeconds)
+    else { return .invalid }
     var id = ByteBuffer(capacity: 32)
     guard claims.string(Self.rootClaim, into: &id), WalkersRoot.append(id: id.bytes, to: &root) else {
       return .invalid
