@@ -85,6 +85,8 @@ let package = Package(
       dependencies: ["TestSeeds", "Gateway", "Dialects", "Wire", "Compression", "CZlib", "Auth", "Buffers"],
       path: "Tests/Fuzz/Targets", swiftSettings: settings),
     .testTarget(name: "FuzzReplayTests", dependencies: ["FuzzTargets", "TestSeeds"], swiftSettings: settings),
+    .testTarget(
+      name: "ClientTests", dependencies: ["martlet", "TestSupport"], exclude: ["Scripts"], swiftSettings: settings),
     .testTarget(name: "BenchTests", dependencies: ["TestSeeds", "BenchKit", "martlet-bench"], swiftSettings: settings),
   ]
 )
