@@ -18,14 +18,17 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CLinux"),
     .systemLibrary(name: "CCrypto"),
+    .systemLibrary(name: "CCrypt"),
     .systemLibrary(name: "CZlib"),
+    .systemLibrary(name: "CCurl"),
     .target(name: "Buffers", swiftSettings: settings),
     .target(name: "Wire", dependencies: ["Buffers"], swiftSettings: settings),
     .target(name: "Compression", dependencies: ["CZlib", "Buffers"], swiftSettings: settings),
-    .target(name: "Auth", dependencies: ["CCrypto", "Buffers"], swiftSettings: settings),
+    .target(name: "Auth", dependencies: ["CCrypto", "CCrypt", "Buffers"], swiftSettings: settings),
     .target(name: "Topics", dependencies: ["Buffers"], swiftSettings: settings),
     .target(name: "Dialects", dependencies: ["Topics", "Wire", "Buffers"], swiftSettings: settings),
     .target(name: "EventLoop", dependencies: ["CLinux", "Buffers"], swiftSettings: settings),
+    .target(name: "Backends", dependencies: ["CCurl", "Auth", "EventLoop", "Buffers"], swiftSettings: settings),
     .target(
       name: "Gateway", dependencies: ["EventLoop", "Compression", "Dialects", "Topics", "Wire", "Auth", "Buffers"],
       swiftSettings: settings),
@@ -54,12 +57,17 @@ let package = Package(
       name: "CompressionTests", dependencies: ["TestSeeds", "Compression", "Buffers"], swiftSettings: settings),
     .testTarget(name: "AuthTests", dependencies: ["TestSeeds", "Auth", "Buffers"], swiftSettings: settings),
     .testTarget(
+      name: "BackendsTests", dependencies: ["Backends", "TestSupport"], exclude: ["Servers"],
+      swiftSettings: settings),
+    .testTarget(
       name: "GatewayTests", dependencies: ["TestSeeds", "Gateway", "EventLoop", "Wire", "Buffers"],
       swiftSettings: settings),
     .target(name: "TestSupport", dependencies: ["Auth"], path: "Tests/Support", swiftSettings: settings),
     .testTarget(
       name: "EndToEndTests", dependencies: ["martlet", "TestSupport", "TestSeeds"], exclude: ["Clients"],
       swiftSettings: settings),
+    .testTarget(
+      name: "ConformanceTests", dependencies: ["TestSupport", "Gateway", "Auth", "EventLoop"], swiftSettings: settings),
     .testTarget(
       name: "HostileTests", dependencies: ["martlet", "TestSupport", "MallocCounter", "Compression", "Buffers"],
       swiftSettings: settings),

@@ -2,7 +2,7 @@
 # Installs the packages that the build needs, or with `test` those of the tests too, where they are missing. Debian and Ubuntu.
 set -euo pipefail
 
-needed=(zlib1g-dev libssl-dev libcrypt-dev)
+needed=(zlib1g-dev libssl-dev libcrypt-dev libcurl4-openssl-dev)
 # A WebSocket in Node: its own, or its own behind a flag, or the package that Debian has for older ones.
 node_has_websocket() {
   node -e 'process.exit(typeof WebSocket === "function" ? 0 : 1)' 2>/dev/null ||

@@ -57,6 +57,12 @@ extension Span where Element == UInt8 {
     // SAFETY: the buffer is only read during the call.
     unsafe self.withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) }
   }
+
+  /// A copy of the bytes. For cold paths: it allocates.
+  public var array: [UInt8] {
+    // SAFETY: the buffer is only read during the call.
+    unsafe self.withUnsafeBufferPointer { unsafe [UInt8]($0) }
+  }
 }
 
 extension StaticString {

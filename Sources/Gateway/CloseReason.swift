@@ -18,7 +18,7 @@ enum ReconnectAdvice: String {
 enum CloseReason: UInt8, CaseIterable {
   case client, disconnected, networkError, httpDone, httpRefused, handshakeTimeout, noPong
   case protocolError, invalidText, messageTooBig, tooManyFragments, corruptDeflate, rateLimited, pingFlood, slow
-  case goingAway, badProxyHeader, internalError
+  case goingAway, badProxyHeader, internalError, unauthorized
 
   /// One row of the table.
   struct Rule {
@@ -89,6 +89,10 @@ enum CloseReason: UInt8, CaseIterable {
       Rule(
         code: nil, label: "bad_proxy_header", level: .warning, advice: .stop,
         meaning: "No valid PROXY protocol header on a listener that asks for one; reset.")
+    case .unauthorized:
+      Rule(
+        code: 1008, label: "unauthorized", level: .info, advice: .stop,
+        meaning: "A `handlers` client without a valid token; it is told after the 101, as its clients expect.")
     case .internalError:
       Rule(
         code: 1011, label: "internal_error", level: .error, advice: .backOff, meaning: "The gateway could not go on.")

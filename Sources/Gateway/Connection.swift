@@ -1,5 +1,6 @@
 // One client connection: a plain struct in its reactor's slab. That reactor's thread only.
 import Buffers
+import Dialects
 import EventLoop
 import Topics
 import Wire
@@ -10,8 +11,10 @@ enum Phase: UInt8, BitwiseCopyable {
   case proxy
   /// Waiting for a request head, or for the rest of one.
   case head
-  /// The answer is queued; the rest of the request's body is being read past.
+  /// The request's body is being read: past it where the answer is queued already, else for an endpoint.
   case body
+  /// An endpoint works on the answer; nothing is read meanwhile.
+  case answering
   /// A WebSocket.
   case open
   /// The last bytes are queued. What still arrives is thrown away.
@@ -22,12 +25,25 @@ enum Phase: UInt8, BitwiseCopyable {
 
 /// What a WebSocket connection speaks.
 enum Role: UInt8, BitwiseCopyable {
-  case none, channels, echo
+  case none, channels, echo, handlers, sessions, walkers, events
+
+  /// The dialect, for an open WebSocket.
+  var dialect: Dialect? {
+    switch self {
+    case .none: nil
+    case .channels: .channels
+    case .echo: .echo
+    case .handlers: .handlers
+    case .sessions: .sessions
+    case .walkers: .walkers
+    case .events: .events
+    }
+  }
 }
 
 /// Small facts about a connection.
 struct ConnectionFlags: OptionSet, BitwiseCopyable {
-  let rawValue: UInt16
+  let rawValue: UInt32
   /// In the list of connections to flush at the end of the turn.
   static let dirty = ConnectionFlags(rawValue: 1)
   /// Accepted over the limit: whatever it asks for, the answer is 503.
@@ -48,6 +64,20 @@ struct ConnectionFlags: OptionSet, BitwiseCopyable {
   static let pongWaits = ConnectionFlags(rawValue: 256)
   /// Another ping came since, and its body is kept in `Inbound.owedPong` until the socket has room.
   static let pongOwed = ConnectionFlags(rawValue: 512)
+  /// It was not read from while an endpoint worked; what was kept is to be looked at again.
+  static let resumed = ConnectionFlags(rawValue: 1024)
+  /// Handlers of the application are at work for it.
+  static let hasCalls = ConnectionFlags(rawValue: 2048)
+  /// It proved who it is, where a dialect also serves those who do not.
+  static let authenticated = ConnectionFlags(rawValue: 4096)
+  /// Its place was fixed by its token (sessions: the claim `sid`).
+  static let placeFixed = ConnectionFlags(rawValue: 8192)
+  /// The request that is being answered leaves the connection open.
+  static let keepsAlive = ConnectionFlags(rawValue: 16384)
+  /// The application was told of it.
+  static let announced = ConnectionFlags(rawValue: 65536)
+  /// The request that is being answered was a HEAD.
+  static let omitsBody = ConnectionFlags(rawValue: 32768)
 }
 
 /// A connection. It owns no buffer while it is idle: received bytes live in the reactor's buffer, outgoing ones in
@@ -62,8 +92,13 @@ struct Connection: BitwiseCopyable {
   var flags: ConnectionFlags = []
   /// Why it is ending, once it is.
   var reason = CloseReason.disconnected
-  /// The user's id as a JSON string, interned; `InternTable.none` when there is none.
+  /// Who it is, interned; `InternTable.none` when there is nothing to say. channels: the user id, handlers: the user
+  /// name, both as JSON strings; sessions: the client's name; walkers: the root id; events: the user id.
   var user = InternTable.none
+  /// Where it is, interned. sessions: the session's name; walkers: the channel id; events: the session token.
+  var place = InternTable.none
+  /// What it is itself called, interned. walkers: the client id; events: the socket id.
+  var alias = InternTable.none
   /// The side allocation for received bytes, in the reactor's pool; `none` while there is none.
   var inbound = UInt32.max
   /// What permessage-deflate agreed on: 0 nothing, else one more than `DeflateParameters.index`.
@@ -97,11 +132,13 @@ struct Inbound: ~Copyable {
   var head = HTTPHeadParser()
   /// The body of the latest ping that is still to be answered, while the flag `pongOwed` is set.
   var owedPong = ByteBuffer()
-  /// The rest of a request's body to be read past, in phase `body`.
+  /// The rest of a request's body, in phase `body`.
   var body: HTTPBodyDecoder?
+  /// The request that an endpoint will answer, while its body is being read.
+  var request: PendingRequest?
 
   /// Whether nothing here is needed any more.
   var isIdle: Bool {
-    tail.isEmpty && message.isEmpty && owedPong.isEmpty && !decoder.isMidMessage && body == nil
+    tail.isEmpty && message.isEmpty && owedPong.isEmpty && !decoder.isMidMessage && body == nil && request == nil
   }
 }

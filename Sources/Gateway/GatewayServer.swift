@@ -43,14 +43,14 @@ public final class GatewayServer: Sendable {
   }
 
   /// Runs a gateway until SIGTERM or SIGINT; returns the exit status of the process.
-  public static func run(_ configuration: Configuration) -> Int32 {
+  public static func run(_ configuration: Configuration, extensions: Extensions = Extensions()) -> Int32 {
     System.ignoreBrokenPipes()
     // Before any thread starts, so that all of them inherit it and only this one is told.
     System.blockTerminationSignals()
     let logger = Logger(format: configuration.logFormat, level: configuration.logLevel)
     let server: GatewayServer
     do {
-      server = try GatewayServer(configuration, logger: logger)
+      server = try GatewayServer(configuration, logger: logger, extensions: extensions)
     } catch {
       logger.log(.error, "start-failed", [("error", .text("\(error)"))])
       logger.flush()
@@ -68,7 +68,7 @@ public final class GatewayServer: Sendable {
   }
 
   /// Opens the listeners and starts the reactors. When this returns, clients can connect.
-  public init(_ configuration: Configuration, logger: Logger) throws {
+  public init(_ configuration: Configuration, logger: Logger, extensions: Extensions = Extensions()) throws {
     let descriptors = System.raiseFileLimit()
     guard descriptors >= Self.descriptorsMin else { throw GatewayError.descriptors(descriptors) }
     let reactors = configuration.reactorCount > 0 ? configuration.reactorCount : min(64, System.processorCount())
@@ -85,7 +85,7 @@ public final class GatewayServer: Sendable {
     for _ in 0..<reactors { doorbells.append(try Doorbell()) }
     shared = try SharedState(
       configuration: configuration, logger: logger, listeners: opened.states, doorbells: doorbells,
-      connectionsMax: connectionsMax)
+      connectionsMax: connectionsMax, extensions: extensions)
     addresses = opened.addresses
     unixPaths = opened.unixPaths
     threads = Lock(Threads())
@@ -147,6 +147,9 @@ public final class GatewayServer: Sendable {
   func announce() {
     for address in addresses { shared.logger.log(.info, "listening", [("address", .text(address))]) }
   }
+
+  /// The way to clients from any thread.
+  public var outlet: Outlet { shared.outlet() }
 
   /// Tells the reactors to stop: no new connections, 1001 to every WebSocket. Returns at once; any thread.
   public func stop() { shared.stop() }

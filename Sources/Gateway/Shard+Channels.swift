@@ -102,6 +102,7 @@ extension Shard where Kernel: ~Copyable {
       return
     }
     // The subscription is visible to every reactor by now (PROTOCOLS G10), so it may be acknowledged.
+    recordSubscription(slot, nameScratch)
     scratch.removeAll()
     ChannelsEncoder.appendSubscribed(in: message, channel: channel, filters: filters, to: &scratch)
     replyWithScratch(slot)
@@ -173,7 +174,7 @@ extension Shard where Kernel: ~Copyable {
       in: message, channel: channel, payload: payload, from: users.bytes(user), timestamp: clock.iso, to: &out)
   }
 
-  private static func encodeBroadcast(
+  static func encodeBroadcast(
     _ channel: borrowing ByteBuffer, _ data: borrowing ByteBuffer, _ clock: borrowing TimestampClock,
     to out: inout ByteBuffer
   ) -> Range<Int> {

@@ -40,6 +40,7 @@ extension Shard where Kernel: ~Copyable {
     closeRun()
     connections[slot].reason = reason
     connections[slot].phase = .closing
+    if connections[slot].flags.contains(.hasCalls) { cancelCalls(slot) }
     topics.unsubscribeAll(&connections[slot].subscriptions)
     startPatience(slot)
     // With nothing to send, the flush would not come by.
@@ -72,7 +73,11 @@ extension Shard where Kernel: ~Copyable {
     if shared.listeners[Int(connection.listener)].isAdmin { adminCount -= 1 }
     topics.unsubscribeAll(&connections[slot].subscriptions)
     outbox.clear(&connections[slot].outbound)
+    if connection.flags.contains(.announced) { recordLifecycle(.disconnected, slot) }
     users.release(connection.user)
+    users.release(connection.place)
+    users.release(connection.alias)
+    if connection.flags.contains(.hasCalls) { cancelCalls(slot) }
     // Taken out while it is being read into, it is discarded by the reader instead.
     if connection.inbound != Pool<Inbound>.none && inbounds.isIn(connection.inbound) {
       inbounds.discard(connection.inbound)
@@ -117,7 +122,7 @@ extension Shard where Kernel: ~Copyable {
       if shared.listeners[Int(connections[slot].listener)].isAdmin { continue }
       switch connections[slot].phase {
       case .open: close(slot, .goingAway, "server stopping")
-      case .proxy, .head, .body: finish(slot, .goingAway)
+      case .proxy, .head, .body, .answering: finish(slot, .goingAway)
       case .closing, .lingering: break
       }
     }

@@ -10,6 +10,8 @@ extension Shard where Kernel: ~Copyable {
   mutating func readable(_ slot: UInt32, _ buffer: inout ByteBuffer, mayHaveEnded: Bool) {
     let token = connections.token(of: slot)
     for _ in 0..<Limits.readsPerTurnMax {
+      // An endpoint is at work: what comes meanwhile stays in the socket.
+      if connections[slot].phase == .answering { return }
       buffer.removeAll()
       let kept = connections[slot].inbound
       var inbound = Inbound()
@@ -19,9 +21,12 @@ extension Shard where Kernel: ~Copyable {
         inbound.tail = ByteBuffer()
       }
       let before = buffer.count
+      let isResumed = connections[slot].flags.contains(.resumed)
       let transfer = network.receive(connections[slot].fd, into: &buffer, atMost: Limits.receiveBytes)
       if case .moved(let count) = transfer {
         counters.add(.bytesIn, count)
+        process(slot, token, &buffer, &inbound)
+      } else if before > 0 && isResumed {
         process(slot, token, &buffer, &inbound)
       } else if before > 0 {
         inbound.tail.append(buffer.bytes)
@@ -69,6 +74,7 @@ extension Shard where Kernel: ~Copyable {
     _ slot: UInt32, _ token: SlabToken, _ buffer: inout ByteBuffer, _ inbound: inout Inbound
   ) {
     var offset = 0
+    connections[slot].flags.remove(.resumed)
     while offset < buffer.count {
       switch connections[slot].phase {
       case .proxy:
@@ -77,6 +83,9 @@ extension Shard where Kernel: ~Copyable {
         if !receiveHead(slot, &buffer, &offset, &inbound) { return }
       case .body:
         if !receiveBody(slot, &buffer, &offset, &inbound) { return }
+      case .answering:
+        inbound.tail.append(buffer.bytes.extracting(offset..<buffer.count))
+        return
       case .open:
         receiveFrames(slot, token, &buffer, &offset, &inbound)
         if !connections.isCurrent(token) { return }
@@ -139,7 +148,8 @@ extension Shard where Kernel: ~Copyable {
     switch role {
     case .channels: receiveChannels(slot, opcode, message)
     case .echo: reply(slot, opcode, message)
-    case .none: break
+    case .events: receiveEvents(slot, opcode, message)
+    case .none, .handlers, .sessions, .walkers: break
     }
   }
 
@@ -259,6 +269,9 @@ extension Shard where Kernel: ~Copyable {
       drop(slot, .disconnected)
     case .lingering:
       drop(slot, connections[slot].reason)
+    case .answering:
+      // Not read from in this phase: the end is seen once the answer has gone out.
+      break
     case .proxy, .head, .body, .closing:
       if connections[slot].outbound.isEmpty {
         drop(slot, connections[slot].phase == .closing ? connections[slot].reason : .disconnected)

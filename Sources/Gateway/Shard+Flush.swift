@@ -105,6 +105,7 @@ extension Shard where Kernel: ~Copyable {
   /// The queue of a connection that had been blocked, or had several pieces, is empty.
   private mutating func becameEmpty(_ slot: UInt32) {
     if connections[slot].flags.contains(.pongOwed) { answerOwedPong(slot) }
+    if connections[slot].flags.contains(.hasCalls) { resumeCalls(slot) }
     if connections[slot].phase != .open { sentAll(slot) }
   }
 

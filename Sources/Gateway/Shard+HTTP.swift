@@ -21,18 +21,22 @@ extension Shard where Kernel: ~Copyable {
       respond(slot, HTTPResponse(status, contentType: "text/plain"), body: status.reason)
       return false
     case .complete(let head):
-      route(slot, head, bytes)
+      let pending = route(slot, head, bytes)
       offset += head.length
       inbound.head = HTTPHeadParser()
       if connections[slot].phase == .head && head.hasBody {
         connections[slot].phase = .body
         inbound.body = HTTPBodyDecoder(head, limits: httpLimits)
+        inbound.request = pending
+        if pending != nil && head.expectContinue { sendContinue(slot) }
+      } else if let pending {
+        answer(slot, pending)
       }
       return connections[slot].phase != .closing
     }
   }
 
-  /// Reads past the body of a request that has been answered.
+  /// Reads a body: for an endpoint, or past it where the request has been answered.
   mutating func receiveBody(
     _ slot: UInt32, _ buffer: inout ByteBuffer, _ offset: inout Int, _ inbound: inout Inbound
   ) -> Bool {
@@ -43,6 +47,7 @@ extension Shard where Kernel: ~Copyable {
     while true {
       switch body.next(buffer.bytes, from: offset) {
       case .data(let range):
+        inbound.request?.request.body.append(contentsOf: buffer.bytes.extracting(range).array)
         offset = range.upperBound
       case .needMore(let consumed):
         offset = consumed
@@ -52,10 +57,19 @@ extension Shard where Kernel: ~Copyable {
         offset = consumed
         inbound.body = nil
         connections[slot].phase = .head
-        return true
+        if let pending = inbound.request {
+          inbound.request = nil
+          answer(slot, pending)
+        }
+        return connections[slot].phase != .closing
       case .failure(let status):
-        // The answer has gone out already; all that is left is to end the connection.
         inbound.body = nil
+        if inbound.request != nil {
+          inbound.request = nil
+          respond(slot, HTTPResponse(status, contentType: "text/plain"), body: status.reason)
+          return false
+        }
+        // The answer has gone out already; all that is left is to end the connection.
         if let refusal = Refusal(status) { countRefusal(slot, refusal) }
         finish(slot, .httpRefused)
         return false
@@ -71,8 +85,10 @@ extension Shard where Kernel: ~Copyable {
 
   // MARK: Routing
 
-  /// Decides who answers a request.
-  private mutating func route(_ slot: UInt32, _ head: HTTPRequestHead, _ bytes: Span<UInt8>) {
+  /// Decides who answers a request, and answers it; or returns it for an endpoint, which needs the body first.
+  private mutating func route(
+    _ slot: UInt32, _ head: HTTPRequestHead, _ bytes: Span<UInt8>
+  ) -> PendingRequest? {
     let listener = Int(connections[slot].listener)
     if let forwarded = head.xForwardedFor, !shared.trustedProxies.isEmpty, !shared.listeners[listener].isAdmin {
       identifyClient(slot, bytes.extracting(forwarded))
@@ -82,23 +98,29 @@ extension Shard where Kernel: ~Copyable {
       var response = HTTPResponse(isLimited ? .tooManyRequests : .serviceUnavailable, contentType: "text/plain")
       response.retryAfterSeconds = Limits.retryAfterSeconds
       respond(slot, response, body: "Too many connections")
-      return
+      return nil
     }
     if shared.listeners[listener].isAdmin {
       answerAdmin(slot, head, bytes)
-      return
+      return nil
     }
+    if let pending = endpointRequest(slot, head, bytes) { return pending }
     let path = bytes.extracting(head.path)
     guard let mount = shared.listeners[listener].mounts.findMount(path: path) else {
       answer(slot, head, .notFound, "Not Found")
-      return
+      return nil
     }
     switch mount.target {
     case .dialect(.channels): upgrade(slot, head, bytes, to: .channels, mount)
     case .dialect(.echo): upgrade(slot, head, bytes, to: .echo, mount)
-    case .handlersAndChannels where head.secWebSocketProtocol == nil: upgrade(slot, head, bytes, to: .channels, mount)
-    case .dialect, .handlersAndChannels: answer(slot, head, .notImplemented, "Not Implemented")
+    case .dialect(.handlers): upgrade(slot, head, bytes, to: .handlers, mount)
+    case .dialect(.sessions): upgrade(slot, head, bytes, to: .sessions, mount)
+    case .dialect(.walkers): upgrade(slot, head, bytes, to: .walkers, mount)
+    case .dialect(.events): upgrade(slot, head, bytes, to: .events, mount)
+    case .handlersAndChannels:
+      upgrade(slot, head, bytes, to: head.secWebSocketProtocol == nil ? .channels : .handlers, mount)
     }
+    return nil
   }
 
   /// The client behind a trusted proxy, who is counted by address now (HOSTILE 12).
@@ -127,6 +149,7 @@ extension Shard where Kernel: ~Copyable {
     case .accept(let range):
       key = range
     case .notUpgrade:
+      if mount.target.dialects.contains(.handlers) && answerUnknown(slot, head) { return }
       if head.method == .get || head.method == .head {
         answer(slot, head, .upgradeRequired, "Upgrade Required")
       } else {
@@ -144,24 +167,69 @@ extension Shard where Kernel: ~Copyable {
         return
       }
     }
-    if role == .channels, let status = authenticateChannels(slot, head, bytes) {
-      refuse(slot, head, status)
+    let verdict = authenticate(slot, head, bytes, role, mount)
+    if case .refuse(let status, let body) = verdict {
+      refuse(slot, head, status, body)
       return
     }
     let deflate = mount.compression ? negotiateDeflate(head, bytes) : nil
-    acceptUpgrade(slot, bytes.extracting(key), role, deflate)
+    acceptUpgrade(slot, bytes.extracting(key), role, deflate, verdict.subprotocol.map { bytes.extracting($0).array })
     if let deflate { enableDeflate(slot, deflate) }
-    if role == .channels { welcomeChannels(slot) }
+    if case .acceptThenClose(_, let reason, let text) = verdict {
+      close(slot, reason, text)
+      return
+    }
+    welcome(slot, role)
+    announce(slot)
+  }
+
+  /// Checks who wants a WebSocket, and remembers it.
+  private mutating func authenticate(
+    _ slot: UInt32, _ head: HTTPRequestHead, _ bytes: Span<UInt8>, _ role: Role, _ mount: MountMatch
+  ) -> UpgradeVerdict {
+    switch role {
+    case .none, .echo: .accept(subprotocol: nil)
+    case .channels: authenticateChannels(slot, head, bytes).map { .refuse($0) } ?? .accept(subprotocol: nil)
+    case .events: authenticateEvents(slot, head, bytes)
+    case .handlers, .sessions, .walkers: .refuse(.notImplemented)
+    }
+  }
+
+  /// Sends the first message of a dialect that has one.
+  private mutating func welcome(_ slot: UInt32, _ role: Role) {
+    switch role {
+    case .channels: welcomeChannels(slot)
+    case .events: welcomeEvents(slot)
+    case .none, .echo, .handlers, .sessions, .walkers: break
+    }
+  }
+
+  /// Answers what is no upgrade where the handlers dialect owns the path: a preflight, or nothing there (PROTOCOLS
+  /// 1.1).
+  private mutating func answerUnknown(_ slot: UInt32, _ head: HTTPRequestHead) -> Bool {
+    let isPreflight = head.method == .options
+    var response = HTTPResponse(
+      isPreflight ? .noContent : .notFound, contentType: "text/plain", keepsAlive: head.keepsAlive)
+    response.omitsBody = head.method == .head
+    response.headerLines = """
+      Access-Control-Allow-Origin: *\r
+      Access-Control-Allow-Methods: GET, POST, PUT, DELETE, OPTIONS\r
+      Access-Control-Allow-Headers: Content-Type, Authorization\r
+
+      """
+    respond(slot, response, body: isPreflight ? "" : "Not Found")
+    return true
   }
 
   /// Answers with a refusal and closes.
   private mutating func refuse(
-    _ slot: UInt32, _ head: HTTPRequestHead, _ status: HTTPStatus, as refusal: Refusal? = nil
+    _ slot: UInt32, _ head: HTTPRequestHead, _ status: HTTPStatus, _ body: StaticString? = nil,
+    as refusal: Refusal? = nil
   ) {
     var response = HTTPResponse(status, contentType: "text/plain")
     response.omitsBody = head.method == .head
     if status == .methodNotAllowed { response.allow = "GET" }
-    respond(slot, response, body: status.reason, as: refusal)
+    respond(slot, response, body: body ?? status.reason, as: refusal)
   }
 
   /// Verifies the token of the channels dialect (PROTOCOLS 2.1) and interns the user's id; the status when it is
@@ -178,19 +246,15 @@ extension Shard where Kernel: ~Copyable {
 
   /// Sends the 101 and makes the connection a WebSocket.
   private mutating func acceptUpgrade(
-    _ slot: UInt32, _ key: Span<UInt8>, _ role: Role, _ deflate: DeflateParameters?
+    _ slot: UInt32, _ key: Span<UInt8>, _ role: Role, _ deflate: DeflateParameters?, _ subprotocol: [UInt8]?
   ) {
     nameScratch.removeAll()
     WebSocketAcceptKey.append(key: key, to: &nameScratch)
     scratch.removeAll()
     Self.compose(nameScratch, &scratch) { key, out in
-      guard let deflate else {
-        WebSocketUpgrade.appendAcceptance(acceptKey: key, to: &out)
-        return
-      }
-      var answer = ByteBuffer(capacity: 128)
-      DeflateNegotiation.appendResponse(deflate, to: &answer)
-      WebSocketUpgrade.appendAcceptance(acceptKey: key, extensions: answer.bytes, to: &out)
+      var answer = ByteBuffer(capacity: deflate == nil ? 0 : 128)
+      if let deflate { DeflateNegotiation.appendResponse(deflate, to: &answer) }
+      Self.appendAcceptance(key, subprotocol, answer, to: &out)
     }
     enqueueRaw(slot)
     connections[slot].phase = .open
@@ -201,6 +265,25 @@ extension Shard where Kernel: ~Copyable {
     let interval = role == .echo ? Limits.echoIdleMilliseconds : shared.configuration.heartbeatIntervalMilliseconds
     connections[slot].deadlineMilliseconds = now + UInt64(interval)
     timers.schedule(slot, at: connections[slot].deadlineMilliseconds)
+  }
+
+  /// Writes the 101 with the lines that were agreed on; an empty `extensions` leaves that line out. Spans do not go
+  /// into optionals from different owners, hence the cases.
+  private static func appendAcceptance(
+    _ key: Span<UInt8>, _ subprotocol: [UInt8]?, _ extensions: borrowing ByteBuffer, to out: inout ByteBuffer
+  ) {
+    if let subprotocol {
+      if extensions.isEmpty {
+        WebSocketUpgrade.appendAcceptance(acceptKey: key, subprotocol: subprotocol.span, to: &out)
+      } else {
+        WebSocketUpgrade.appendAcceptance(
+          acceptKey: key, subprotocol: subprotocol.span, extensions: extensions.bytes, to: &out)
+      }
+    } else if extensions.isEmpty {
+      WebSocketUpgrade.appendAcceptance(acceptKey: key, to: &out)
+    } else {
+      WebSocketUpgrade.appendAcceptance(acceptKey: key, extensions: extensions.bytes, to: &out)
+    }
   }
 
   // MARK: Responses
@@ -230,7 +313,7 @@ extension Shard where Kernel: ~Copyable {
     sendResponse(slot, response)
   }
 
-  private mutating func sendResponse(_ slot: UInt32, _ response: HTTPResponse) {
+  mutating func sendResponse(_ slot: UInt32, _ response: HTTPResponse) {
     enqueueRaw(slot)
     if response.keepsAlive {
       connections[slot].deadlineMilliseconds = now + UInt64(limits.handshakeTimeoutMilliseconds)
@@ -249,7 +332,7 @@ extension Shard where Kernel: ~Copyable {
   }
 
   /// Queues the bytes of `scratch` as they are.
-  private mutating func enqueueRaw(_ slot: UInt32) {
+  mutating func enqueueRaw(_ slot: UInt32) {
     closeRun()
     let segment = outbox.append(scratch)
     outbox.enqueue(segment, on: &connections[slot].outbound)

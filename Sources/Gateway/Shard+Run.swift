@@ -15,6 +15,7 @@ extension Shard where Kernel: ~Copyable {
     telemetryMilliseconds = now + UInt64(shared.configuration.channels.telemetryIntervalMilliseconds)
     while !isDone() { turn(&buffer, &gather) }
     closeListeners(andAdmin: true)
+    commands.close()
     publishMetrics()
   }
 
@@ -39,6 +40,7 @@ extension Shard where Kernel: ~Copyable {
     }
     readAgain(&buffer, &gather)
     takeMail(&gather)
+    takeCommands(&gather)
     runTimers()
     if shared.isStopping { drain() }
     flush(&gather)
@@ -55,6 +57,7 @@ extension Shard where Kernel: ~Copyable {
     network.arm()
     // After arming: a post published before this look is seen here, one published later rings.
     for index in 0..<consumers.count where index != number && !consumers[index].isEmpty() { return 0 }
+    if !commands.isEmpty { return 0 }
     // A full ring is tried again soon; its consumer does not tell when there is room.
     if overflowCount > 0 { return 1 }
     var limit = Limits.sleepMillisecondsMax

@@ -46,6 +46,11 @@ extension Shard where Kernel: ~Copyable {
 
   private mutating func timerFired(_ slot: UInt32) {
     switch connections[slot].phase {
+    case .answering:
+      if now < connections[slot].deadlineMilliseconds { break }
+      connections[slot].flags.remove(.keepsAlive)
+      finishAnswer(slot, HTTPAnswer(status: 504))
+      return
     case .proxy, .head, .body:
       if now < connections[slot].deadlineMilliseconds { break }
       requestTimedOut(slot)

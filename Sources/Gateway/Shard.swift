@@ -58,6 +58,11 @@ struct Shard<Kernel: Network & ~Copyable>: ~Copyable {
   var pushed: UInt64 = 0
   var overflowCount = 0
 
+  /// What other threads ask of this reactor.
+  let commands: CommandQueue
+  /// Connections for which handlers of the application are at work.
+  var conversations: [UInt32: Conversation] = [:]
+
   // Compression: one set of windows for all connections that keep no context.
   var inflater = Inflater()
   var deflaters: DeflaterSet
@@ -103,6 +108,7 @@ struct Shard<Kernel: Network & ~Copyable>: ~Copyable {
     self.shared = shared
     limits = shared.limits
     interest = shared.interest
+    commands = shared.commands[number]
     let all: UInt64 = shared.reactorCount >= 64 ? .max : (1 << UInt64(shared.reactorCount)) - 1
     others = all & ~(1 << UInt64(number))
     now = network.nowNanoseconds / 1_000_000

@@ -2,6 +2,7 @@
 import Auth
 import Buffers
 import Compression
+import Dialects
 import EventLoop
 import Synchronization
 import Topics
@@ -13,6 +14,10 @@ struct ListenerState: Sendable {
   let isAdmin: Bool
   /// Whether all reactors wait on the same socket (a Unix-domain one).
   let isShared: Bool
+  /// What is served on it: their HTTP endpoints are served too (PROTOCOLS 6.3).
+  let dialects: [Dialect]
+  /// Whether the events dialect owns every path, and so answers unknown ones (PROTOCOLS 3.2).
+  let eventsOwnEverything: Bool
   /// Whether each connection begins with a PROXY protocol header.
   let readsProxyHeader: Bool
 
@@ -20,6 +25,10 @@ struct ListenerState: Sendable {
     self.mounts = mounts
     self.isAdmin = isAdmin
     self.isShared = isShared
+    dialects = Dialect.allCases.filter { dialect in
+      mounts.mounts.contains { $0.target.dialects.contains(dialect) }
+    }
+    eventsOwnEverything = mounts.mounts.contains { $0.rule == .any && $0.target == .dialect(.events) }
     self.readsProxyHeader = readsProxyHeader
   }
 }
@@ -36,7 +45,22 @@ final class SharedState: Sendable {
   let doorbells: [Doorbell]
   /// The published counters of each reactor.
   let metrics: [AtomicWords]
+  /// What other threads ask of each reactor.
+  let commands: [CommandQueue]
+  /// What the application added, and the gateway's own answer to `ai:chat`.
+  let extensions: Extensions
+  /// Whether the application answers events, `ai:chat` aside.
+  let hasEventHandlers: Bool
+  /// How the events dialect introduces itself.
+  let eventsProduct: EventsProduct
+  /// Who the clients of the events dialect are.
+  let eventSessions = EventSessionStore()
+  /// Plain HTTP.
+  let endpoints: Endpoints
   let channelsVerifier: JWTVerifier?
+  let handlersVerifier: JWTVerifier?
+  let sessionsVerifier: JWTVerifier?
+  let walkersVerifier: JWTVerifier?
   let staticTokens: StaticTokens
   let origins: OriginPolicy
   /// Peers whose `X-Forwarded-For` is believed.
@@ -54,12 +78,14 @@ final class SharedState: Sendable {
   private let connectionCount = Atomic<Int>(0)
   /// Set once, when the gateway is told to stop. Release and acquire, though the doorbell orders it already.
   private let stopping = Atomic<Bool>(false)
+  /// Calls of handlers that have not ended. Relaxed: only a count.
+  private let callCount = Atomic<Int>(0)
   /// Reactors that are accepting connections.
   private let reactorsReady = Atomic<Int>(0)
 
   init(
     configuration: Configuration, logger: Logger, listeners: [ListenerState], doorbells: [Doorbell],
-    connectionsMax: Int
+    connectionsMax: Int, extensions: Extensions = Extensions()
   ) throws {
     self.configuration = configuration
     self.logger = logger
@@ -69,9 +95,18 @@ final class SharedState: Sendable {
     limits = configuration.limits
     reactorCount = doorbells.count
     interest = Interest()
+    commands = doorbells.map { CommandQueue(doorbell: $0) }
+    self.extensions = extensions.servingChat(with: DeterministicResponder())
+    hasEventHandlers = self.extensions.events.count > 1
+    eventsProduct = EventsProduct(configuration.events)
     metrics = doorbells.map { _ in AtomicWords(count: Counters.wordCount) }
-    channelsVerifier = configuration.channels.jwtSecret.flatMap { JWTKey(secret: $0.text) }
-      .map { JWTVerifier(key: $0, policy: .channels) }
+    func verifier(_ secret: Secret?, _ policy: JWTPolicy) -> JWTVerifier? {
+      secret.flatMap { JWTKey(secret: $0.text) }.map { JWTVerifier(key: $0, policy: policy) }
+    }
+    channelsVerifier = verifier(configuration.channels.jwtSecret, .channels)
+    handlersVerifier = verifier(configuration.handlers.jwtSecret, .handlers)
+    sessionsVerifier = verifier(configuration.sessions.jwtSecret, .sessions)
+    walkersVerifier = verifier(configuration.walkers.tokenSecret, .walkers)
     staticTokens = try StaticTokens(configuration.channels.staticTokens.map { (token: $0.key, userId: $0.value) })
     trustedProxies = try AddressRanges(configuration.trustedProxies)
     addresses = AddressTable(
@@ -86,6 +121,7 @@ final class SharedState: Sendable {
     deflateThresholdBytes = compression.thresholdBytes
     origins = try OriginPolicy(
       allowed: configuration.corsOrigins, allowsLocalhost: configuration.development)
+    endpoints = Endpoints(configuration, origins: origins)
   }
 
   /// Counts a new connection; false when that is one more than the limit.
@@ -95,6 +131,20 @@ final class SharedState: Sendable {
 
   /// A connection has gone.
   func leaveConnection() { connectionCount.wrappingSubtract(1, ordering: .relaxed) }
+
+  /// Counts a call of a handler; false when that is one more than the limit.
+  func enterCall() -> Bool {
+    if callCount.wrappingAdd(1, ordering: .relaxed).newValue <= limits.callsMax { return true }
+    leaveCall()
+    return false
+  }
+
+  /// A call has ended.
+  func leaveCall() { callCount.wrappingSubtract(1, ordering: .relaxed) }
+
+  /// The way to clients for code that runs off the reactors. What concerns no single connection is carried out by the
+  /// reactor `home`.
+  func outlet(home: Int = 0) -> Outlet { Outlet(commands, home: home) }
 
   /// Connections at this moment.
   var connections: Int { connectionCount.load(ordering: .relaxed) }

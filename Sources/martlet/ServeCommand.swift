@@ -20,7 +20,7 @@ struct ServeCommand {
         return .finished(.refused(["development secrets: \(error)"]))
       }
     }
-    let mistakes = configuration.checkSecrets(of: configuration.servedDialects)
+    let mistakes = configuration.checkSecrets(of: configuration.servedDialects) + configuration.checkBackendsSecret()
     if !mistakes.isEmpty { return .finished(.refused(mistakes.map(\.description))) }
     return .serve(configuration, notice: notice)
   }
@@ -30,7 +30,7 @@ struct ServeCommand {
     _ filled: [DevelopmentSecrets.Filled], _ configuration: Configuration, _ store: DevelopmentSecrets
   ) -> String {
     var lines = ["martlet: development mode, with open doors: not for the internet"]
-    for entry in filled where configuration.servedDialects.contains(entry.dialect) {
+    for entry in filled where entry.dialect.map({ configuration.servedDialects.contains($0) }) ?? true {
       lines.append("martlet: \(entry.environment)=\(entry.secret.text) (made up, kept in \(store.path))")
     }
     return lines.map { $0 + "\n" }.joined()

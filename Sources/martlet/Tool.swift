@@ -96,7 +96,9 @@ struct Tool {
     }
     var mistakes: [ConfigurationMistake]
     do {
-      mistakes = try Configuration.load(sources).checkSecrets(of: Dialect.allCases, areRequired: false)
+      let configuration = try Configuration.load(sources)
+      mistakes = configuration.checkSecrets(of: Dialect.allCases, areRequired: false)
+      mistakes += configuration.checkBackendsSecret(isRequired: false)
     } catch {
       mistakes = error.mistakes
     }

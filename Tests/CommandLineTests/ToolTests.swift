@@ -132,7 +132,11 @@ struct ServeCommandTests {
         [
           "serve", "--config", path, "--port=2", "--host", "127.0.0.1", "--pin", "--no-admin", "--max-connections", "9",
           "--set", "channels.welcomeMessage=a=b", "--log-format", "json",
-        ], environment: ["NEXUS_JWT_SECRET": goodSecret, "MARTLET_REACTOR_COUNT": "2"])
+        ],
+        environment: [
+          "NEXUS_JWT_SECRET": goodSecret, "HANDLERS_JWT_SECRET": goodSecret, "JWT_SECRET_KEY": goodSecret,
+          "TOKEN_SECRET": goodSecret, "MARTLET_REACTOR_COUNT": "2",
+        ])
       guard case .serve(let configuration, let notice) = outcome else {
         Issue.record("refused: \(outcome)")
         return

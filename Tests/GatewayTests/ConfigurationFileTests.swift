@@ -129,6 +129,7 @@ struct ConfigurationFileTests {
       let isSetting = Setting.all.contains { setting in
         !setting.exampleIsDefault && bare.hasPrefix("// " + (setting.key.split(separator: ".").last ?? "") + ":")
           && !bare.hasPrefix("// port") && !bare.hasPrefix("// host") && !bare.hasPrefix("// unixPath")
+          && !bare.hasPrefix("// websocketPort")
       }
       return isSetting ? String(bare.dropFirst(3)) : String(line)
     }

@@ -39,7 +39,9 @@ struct ConfigurationMistakeTests {
       Case(
         "{port:8080,listeners:[{port:1,mounts:[{path:'*',dialect:'channels'}]}]}",
         "port: cannot be combined with listeners"),
-      Case("{port:8080,profile:'seed-ports'}", "port: cannot be combined with the seed-ports profile"),
+      Case("{port:8080,profile:'seed-ports'}", "listeners[1]: 0.0.0.0:8080 is listened on twice"),
+      Case("{unixPath:'/a',profile:'seed-ports'}", "unixPath: cannot be combined with the seed-ports profile"),
+      Case("{websocketPort:1}", "websocketPort: is for the seed-ports profile only"),
       Case("{unixPath:'relative'}", "unixPath: expected an absolute path of a socket, got \"relative\""),
       Case("{unixMode:'0999'}", "unixMode: expected an octal mode in a string, such as \"0660\", got \"0999\""),
       Case("{unixMode:432}", "unixMode: expected an octal mode in a string, such as \"0660\", got 432"),

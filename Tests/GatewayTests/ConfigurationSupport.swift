@@ -1,4 +1,5 @@
 // Helpers of the configuration tests.
+import FoundationEssentials
 
 @testable import Gateway
 
@@ -31,3 +32,6 @@ func find(_ table: MountTable, _ path: String) -> MountTarget? {
   let bytes = Array(path.utf8)
   return table.find(path: bytes.span)
 }
+
+/// Removes a directory of a test with everything in it.
+func removeDirectory(_ path: String) { try? FileManager.default.removeItem(atPath: path) }

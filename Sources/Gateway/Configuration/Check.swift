@@ -54,6 +54,65 @@ enum Check {
     }
   }
 
+  /// The path of a file: not empty, and without control characters.
+  static func filePath(_ text: String) -> String? {
+    let isPath = !text.isEmpty && !text.hasSuffix("/") && text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
+    return isPath ? nil : "expected the path of a file"
+  }
+
+  /// An address that a backend is called at. What it says never holds the address, whose query may be a secret.
+  static func url(_ text: String) -> String? {
+    let expected = "expected a URL such as http://127.0.0.1:8000/path or https://api.example.com/path"
+    guard text.utf8.count <= Limits.urlBytesMax else { return "expected at most \(Limits.urlBytesMax) bytes" }
+    guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x5C && $0 != 0x22 && $0 != 0x3C && $0 != 0x3E })
+    else { return expected }
+    let lowered = text.lowercased()
+    guard let scheme = ["http://", "https://"].first(where: { lowered.hasPrefix($0) }) else { return expected }
+    if text.utf8.contains(0x23) { return "expected a URL without #" }
+    let authority = text.dropFirst(scheme.count).prefix { $0 != "/" && $0 != "?" }
+    if authority.contains("@") { return "expected a URL without a user or password; calls are signed instead" }
+    var host = authority
+    if authority.hasPrefix("[") {
+      guard let end = authority.firstIndex(of: "]"), isIPv6(String(authority[..<end].dropFirst())) else {
+        return expected
+      }
+      host = authority[authority.index(after: end)...]
+      if host.isEmpty { return nil }
+    } else {
+      guard let first = authority.first, first != ":" else { return expected }
+      let name = authority.prefix { $0 != ":" }
+      guard name.utf8.count <= 253, !name.contains("%"), name.utf8.allSatisfy(isHostByte) else { return expected }
+      host = authority.dropFirst(name.count)
+      if host.isEmpty { return nil }
+    }
+    guard host.first == ":", let port = UInt16(host.dropFirst()), port > 0,
+      host.dropFirst().utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 })
+    else { return "expected a port of 1...65535" }
+    return nil
+  }
+
+  private static func isHostByte(_ byte: UInt8) -> Bool {
+    switch byte {
+    case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F: true
+    default: false
+    }
+  }
+
+  /// What clients call a request, an event, a walker or a member of its context.
+  static func name(_ text: String) -> String? {
+    let isName =
+      (1...Limits.handlerNameBytesMax).contains(text.utf8.count) && text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
+    return isName ? nil : "expected a name of 1...\(Limits.handlerNameBytesMax) bytes without control characters"
+  }
+
+  /// A walker's name, which is also the last part of a path.
+  static func walkerName(_ text: String) -> String? {
+    let isName =
+      (1...Limits.handlerNameBytesMax).contains(text.utf8.count) && text.utf8.allSatisfy { isHostByte($0) }
+      && !text.utf8.allSatisfy { $0 == 0x2E }
+    return isName ? nil : "expected a name of letters, digits, _ - and ., at most \(Limits.handlerNameBytesMax) bytes"
+  }
+
   /// Permission bits in octal, such as "0660": no more than read and write for each class.
   static func fileMode(_ text: String) -> Int? {
     guard (3...4).contains(text.utf8.count), let mode = Int(text, radix: 8), text.utf8.first != 0x2D,

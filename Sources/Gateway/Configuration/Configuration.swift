@@ -38,10 +38,18 @@ public struct Configuration: Sendable {
   public var handlers = HandlersConfiguration()
   /// The `channels` dialect.
   public var channels = ChannelsConfiguration()
+  /// The `events` dialect.
+  public var events = EventsConfiguration()
   /// The `sessions` dialect.
   public var sessions = SessionsConfiguration()
   /// The `walkers` dialect.
   public var walkers = WalkersConfiguration()
+  /// Who may log in.
+  public var accounts = AccountsConfiguration()
+  /// How the HTTP endpoints of the application are called.
+  public var backends = BackendsConfiguration()
+  /// Endpoints that are told of connections.
+  public var hooks = HooksConfiguration()
   /// How a log line looks. Default `text`.
   public var logFormat = LogFormat.text
   /// The least severe level that is logged. Default `info`.
@@ -137,46 +145,4 @@ public struct Secret: Sendable, Equatable, CustomStringConvertible, CustomDebugS
   public var debugDescription: String { "<secret>" }
   /// Nothing to look into.
   public var customMirror: Mirror { Mirror(self, children: []) }
-}
-
-/// Settings of the `handlers` dialect (PROTOCOLS 1).
-public struct HandlersConfiguration: Sendable {
-  /// The HS256 secret, `HANDLERS_JWT_SECRET`. Non-nil after loading wherever the dialect is mounted and served.
-  public var jwtSecret: Secret?
-
-  /// The defaults.
-  public init() {}
-}
-
-/// Settings of the `channels` dialect (PROTOCOLS 2).
-public struct ChannelsConfiguration: Sendable {
-  /// The HS256 secret, `NEXUS_JWT_SECRET`. Non-nil after loading wherever the dialect is mounted and served.
-  public var jwtSecret: Secret?
-  /// Literal tokens and the user id each stands for. Default none (off).
-  public var staticTokens: [String: String] = [:]
-  /// The `message` of the first message that the server sends. Default "Welcome to Nexus WebSocket".
-  public var welcomeMessage = "Welcome to Nexus WebSocket"
-  /// Milliseconds between `system_health` broadcasts on the channel `telemetry`; 0 for none. Default 5 000.
-  public var telemetryIntervalMilliseconds = 5_000
-
-  /// The defaults.
-  public init() {}
-}
-
-/// Settings of the `sessions` dialect (PROTOCOLS 4).
-public struct SessionsConfiguration: Sendable {
-  /// The HS256 secret, `JWT_SECRET_KEY`. Non-nil after loading wherever the dialect is mounted and served.
-  public var jwtSecret: Secret?
-
-  /// The defaults.
-  public init() {}
-}
-
-/// Settings of the `walkers` dialect (PROTOCOLS 5).
-public struct WalkersConfiguration: Sendable {
-  /// The HS256 secret, `TOKEN_SECRET`. Non-nil after loading wherever the dialect is mounted and served.
-  public var tokenSecret: Secret?
-
-  /// The defaults.
-  public init() {}
 }

@@ -48,7 +48,7 @@ extension Setting {
     case .integer(let range, _), .limit(let range, _), .optionalInteger(let range, _):
       "\(range.lowerBound)...\(range.upperBound)"
     case .choice(let names, _): names.joined(separator: " | ")
-    case .boolean: "true | false"
+    case .boolean, .optionalBoolean: "true | false"
     default: nil
     }
   }

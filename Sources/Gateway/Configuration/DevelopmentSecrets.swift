@@ -30,20 +30,23 @@ public struct DevelopmentSecrets: Sendable {
 
   /// A secret that was filled in, for the one message at start that shows it.
   public struct Filled: Sendable {
-    /// Whose secret it is.
-    public let dialect: Dialect
+    /// Whose secret it is; nil for that of the backends.
+    public let dialect: Dialect?
     /// The environment variable that would set it.
     public let environment: String
     /// The secret.
     public let secret: Secret
   }
 
-  /// Gives every dialect without a secret a random one: from the file where it has one, else new and added to the file.
+  /// Gives every dialect without a secret, and the backends where a URL is named, a random one: from the file where it
+  /// has one, else new and added to the file.
   ///
   /// - Returns: what was filled in.
   /// - Throws: when the directory or the file is not this user's alone, or cannot be written.
   public func fill(_ configuration: inout Configuration) throws(FileError) -> [Filled] {
-    let missing = Configuration.secretFields.filter { configuration[keyPath: $0.field] == nil }
+    let missing = Configuration.secretFields.filter {
+      configuration[keyPath: $0.field] == nil && ($0.dialect != nil || configuration.namesBackends)
+    }
     if missing.isEmpty { return [] }
     let store = try PrivateDirectory.open(path: directory)
     var known = try read(store)

@@ -32,14 +32,6 @@ public enum Dialect: UInt8, Sendable, CaseIterable {
     guard let match = Dialect.allCases.first(where: { $0.name == name }) else { return nil }
     self = match
   }
-
-  /// Whether this build answers the dialect. The secret of one that it does not answer yet is not asked for.
-  public var isServed: Bool {
-    switch self {
-    case .channels, .echo: true
-    case .handlers, .events, .sessions, .walkers: false
-    }
-  }
 }
 
 /// Who answers a request that a mount matched.

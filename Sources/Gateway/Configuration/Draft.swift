@@ -5,6 +5,10 @@ struct Draft: Sendable {
   var configuration = Configuration()
   var host: String?
   var port: Int?
+  var websocketPort: Int?
+  var openTokens: Bool?
+  var allowsAnonymous: Bool?
+  var allowsRegistration: Bool?
   var unixPath: String?
   var unixMode = 0o660
   var proxyProtocol = false
@@ -21,6 +25,9 @@ struct Draft: Sendable {
   func finished(_ mistakes: inout [ConfigurationMistake]) -> Configuration {
     var result = configuration
     result.connectionsMax = connectionsMax
+    result.handlers.openTokens = openTokens ?? configuration.development
+    result.sessions.allowsAnonymous = allowsAnonymous ?? configuration.development
+    result.walkers.allowsRegistration = allowsRegistration ?? configuration.development
     result.admin = nil
     if adminEnabled {
       var admin = AdminConfiguration()
@@ -43,24 +50,15 @@ struct Draft: Sendable {
   }
 
   private func listenersFromProfile(_ mistakes: inout [ConfigurationMistake]) -> [ListenerConfiguration] {
-    var fixed: String?
-    if listeners != nil {
-      fixed = "cannot be combined with listeners, which have their own addresses"
-    } else if configuration.profile == .seedPorts {
-      fixed = "cannot be combined with the seed-ports profile, whose ports are fixed"
-    }
-    if let fixed {
-      if port != nil { mistakes.append(ConfigurationMistake("port", fixed)) }
-      if unixPath != nil { mistakes.append(ConfigurationMistake("unixPath", fixed)) }
-      if host != nil && listeners != nil { mistakes.append(ConfigurationMistake("host", fixed)) }
-    }
+    checkPlaces(&mistakes)
     if proxyProtocol && listeners != nil {
       mistakes.append(ConfigurationMistake("proxyProtocol", "belongs into each of the listeners that have it"))
     }
     if let listeners { return listeners }
     switch configuration.profile {
     case .seedPorts:
-      return Profile.seedPorts(host: host ?? defaultHost).map { listener in
+      let events = (port.flatMap { UInt16(exactly: $0) }, websocketPort.flatMap { UInt16(exactly: $0) })
+      return Profile.seedPorts(host: host ?? defaultHost, events: events).map { listener in
         ListenerConfiguration(address: listener.address, mounts: listener.mounts, proxyProtocol: proxyProtocol)
       }
     case .onePort:
@@ -75,6 +73,25 @@ struct Draft: Sendable {
         result.append(ListenerConfiguration(address: address, mounts: mounts, proxyProtocol: proxyProtocol))
       }
       return result
+    }
+  }
+
+  /// Hosts, ports and paths that mean nothing together with the listeners or the profile.
+  private func checkPlaces(_ mistakes: inout [ConfigurationMistake]) {
+    if listeners != nil {
+      let text = "cannot be combined with listeners, which have their own addresses"
+      let written = [
+        ("port", port != nil), ("websocketPort", websocketPort != nil), ("unixPath", unixPath != nil),
+        ("host", host != nil),
+      ]
+      for (key, isWritten) in written where isWritten { mistakes.append(ConfigurationMistake(key, text)) }
+    } else if configuration.profile == .seedPorts {
+      if unixPath != nil {
+        let text = "cannot be combined with the seed-ports profile, whose clients know ports"
+        mistakes.append(ConfigurationMistake("unixPath", text))
+      }
+    } else if websocketPort != nil {
+      mistakes.append(ConfigurationMistake("websocketPort", "is for the seed-ports profile only"))
     }
   }
 

@@ -28,6 +28,13 @@ extension Limits {
   /// Posts kept for one reactor whose ring is full. Past it the newest are dropped and counted.
   public static var postOverflowMax: Int { 65_536 }
 
+  // MARK: Handlers and endpoints
+
+  /// Bytes of sends and publishes that other threads may have waiting for one reactor. Past it they are refused.
+  public static var commandBytesMax: Int { 268_435_456 }
+  /// Milliseconds that an endpoint has for its answer before the client gets 504. Longer than any work of its own.
+  public static var answerMilliseconds: UInt64 { 120_000 }
+
   // MARK: Memory
 
   /// Bytes of outgoing chunks that slow subscribers may keep alive on one reactor; past it those that need the oldest

@@ -42,6 +42,19 @@ public struct Limits: Sendable, Equatable {
   /// Pings that a client may send while a pong waits for it to read; more close with 1008 (HOSTILE 20).
   public var pingsBacklogMax = 64
 
+  /// Calls of the application's handlers that one connection may have under way, waiting ones included.
+  public var callsPerConnectionMax = 32
+  /// Calls of the application's handlers that the gateway may have under way, waiting ones included.
+  public var callsMax = 4_096
+  /// Sessions of the events dialect that are kept at a time; past it the oldest anonymous one gives way.
+  public var eventSessionsMax = 100_000
+  /// Users of the walkers dialect that may be registered, all kept in memory; more are answered 503.
+  public var accountsMax = 100_000
+  /// Attempts to log in or to register that one client address may make in a minute, and save up; 0 for no limit.
+  public var loginAttemptsPerAddressPerMinuteMax = 10
+  /// Targets that one notification of the walkers dialect may name.
+  public var notifyTargetsMax = 1_000
+
   /// The defaults.
   public init() {}
 
@@ -54,6 +67,18 @@ public struct Limits: Sendable, Equatable {
   public static let heartbeatRange = 1_000...3_600_000
   /// Milliseconds between telemetry broadcasts; 0 switches them off.
   public static let telemetryRange = 0...3_600_000
+  /// Seconds that a token or a session may be valid: from one to ten years.
+  public static let tokenTtlRange = 1...315_360_000
+  /// Milliseconds for a call of a backend: under ten none is answered, and nobody waits ten minutes.
+  public static let backendTimeoutRange = 10...600_000
+  /// Bytes of a backend's answer: a small error fits, and 64 MiB are no message any more.
+  public static let backendResponseBytesRange = 1_024...67_108_864
+  /// Calls of backends under way at a time: each takes a descriptor.
+  public static let backendConcurrencyRange = 1...4_096
+  /// Calls of backends that wait: each keeps its context.
+  public static let backendQueueRange = 0...1_048_576
+  /// Attempts beyond the first: more would outlast any timeout.
+  public static let backendRetriesRange = 0...10
   /// Sizes from which messages may be compressed: under 16 bytes deflate only adds, and over a mebibyte few messages
   /// are.
   public static let compressionThresholdRange = 16...1_048_576
@@ -77,6 +102,14 @@ public struct Limits: Sendable, Equatable {
   public static let pathRuleBytesMax = 255
   /// Longest path of a Unix-domain socket in bytes: `sun_path` less its terminating zero.
   public static let unixPathBytesMax = 107
+  /// Longest URL of a backend in bytes: what every HTTP server takes.
+  public static let urlBytesMax = 2_048
+  /// Longest name of a request, an event, a walker or a member of its context, in bytes.
+  public static let handlerNameBytesMax = 255
+  /// Names in one table of the application's endpoints. Hand-written tables have tens.
+  public static let handlersMax = 1_024
+  /// Members of a walker's context that are checked.
+  public static let walkerFieldsMax = 64
   /// Log lines that may wait for the writer thread, about a megabyte; more are dropped and counted.
   public static let logLinesQueuedMax = 4_096
   /// Longest log value in bytes of UTF-8 before escaping; the rest is cut.
@@ -154,5 +187,24 @@ extension Limits {
     LimitRule(
       name: "pingsBacklogMax", field: \.pingsBacklogMax, range: 1...65_536,
       reason: "Pings while a pong waits for the client to read (close 1008). A client has one on its way, not tens."),
+    LimitRule(
+      name: "callsPerConnectionMax", field: \.callsPerConnectionMax, range: 1...4_096,
+      reason: "Calls of handlers that one connection has under way. A page waits for a few answers, not for tens."),
+    LimitRule(
+      name: "callsMax", field: \.callsMax, range: 1...1_000_000,
+      reason: "Calls of handlers under way in the gateway. Each keeps its message in memory."),
+    LimitRule(
+      name: "eventSessionsMax", field: \.eventSessionsMax, range: 1...10_000_000,
+      reason: "Sessions of events clients; past it the oldest anonymous one gives way. About 20 MB."),
+    LimitRule(
+      name: "accountsMax", field: \.accountsMax, range: 1...10_000_000,
+      reason: "Registered users of walkers, kept in memory (status 503). About 40 MB."),
+    LimitRule(
+      name: "loginAttemptsPerAddressPerMinuteMax", field: \.loginAttemptsPerAddressPerMinuteMax, range: 0...100_000,
+      reason: "Logins and registrations of one address in a minute (status 429), 0 for no limit. People mistype thrice."
+    ),
+    LimitRule(
+      name: "notifyTargetsMax", field: \.notifyTargetsMax, range: 1...100_000,
+      reason: "Targets of one walkers notification. Each is looked up on every event loop."),
   ]
 }

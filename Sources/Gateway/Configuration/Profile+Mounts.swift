@@ -20,12 +20,13 @@ extension Profile {
     return mounts
   }
 
-  /// The ports that the clients of each dialect know.
-  static func seedPorts(host: String) -> [ListenerConfiguration] {
+  /// The ports that the clients of each dialect know. `events` are other ports for those of events, which its seed lets
+  /// `PORT` and `WEBSOCKET_PORT` choose.
+  static func seedPorts(host: String, events: (UInt16?, UInt16?) = (nil, nil)) -> [ListenerConfiguration] {
     let table: [(UInt16, MountConfiguration)] = [
       (8_080, MountConfiguration(.any, .handlersAndChannels)),
-      (3_000, MountConfiguration(.any, .dialect(.events))),
-      (3_500, MountConfiguration(.any, .dialect(.events))),
+      (events.0 ?? 3_000, MountConfiguration(.any, .dialect(.events))),
+      (events.1 ?? 3_500, MountConfiguration(.any, .dialect(.events))),
       (8_081, MountConfiguration(.exact("/ws"), .dialect(.sessions))),
       (8_000, MountConfiguration(.exact("/websocket"), .dialect(.walkers))),
     ]

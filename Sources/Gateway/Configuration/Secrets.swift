@@ -1,15 +1,16 @@
 // The signing secrets: which are needed, and which are too weak to start with. Start-up only.
 
 extension Configuration {
-  /// One dialect's secret: where it lives and how an operator sets it.
+  /// One secret: where it lives and how an operator sets it.
   struct SecretField: Sendable {
-    let dialect: Dialect
+    /// Whose it is; nil for that of the backends.
+    let dialect: Dialect?
     let key: String
     let environment: String
     let field: any WritableKeyPath<Configuration, Secret?> & Sendable
   }
 
-  /// Every secret, in the order of the dialects.
+  /// Every secret, in the order of the dialects, that of the backends last.
   static let secretFields = [
     SecretField(
       dialect: .handlers, key: "handlers.jwtSecret", environment: "HANDLERS_JWT_SECRET", field: \.handlers.jwtSecret),
@@ -19,6 +20,8 @@ extension Configuration {
       dialect: .sessions, key: "sessions.jwtSecret", environment: "JWT_SECRET_KEY", field: \.sessions.jwtSecret),
     SecretField(
       dialect: .walkers, key: "walkers.tokenSecret", environment: "TOKEN_SECRET", field: \.walkers.tokenSecret),
+    SecretField(
+      dialect: nil, key: "backends.secret", environment: "MARTLET_BACKENDS_SECRET", field: \.backends.secret),
   ]
 
   /// The secret of a dialect, or nil where none is set or the dialect has none.
@@ -26,10 +29,10 @@ extension Configuration {
     Configuration.secretFields.first { $0.dialect == dialect }.flatMap { self[keyPath: $0.field] }
   }
 
-  /// The dialects that are mounted on some listener and answered by this build.
+  /// The dialects that are mounted on some listener.
   public var servedDialects: [Dialect] {
     Dialect.allCases.filter { dialect in
-      dialect.isServed && listeners.contains { $0.mounts.contains { $0.target.dialects.contains(dialect) } }
+      listeners.contains { $0.mounts.contains { $0.target.dialects.contains(dialect) } }
     }
   }
 
@@ -40,24 +43,32 @@ extension Configuration {
   /// G13). Else a secret is refused when it is missing, shorter than `Limits.secretBytesMin`, or one that documents and
   /// tutorials print.
   public func checkSecrets(of dialects: [Dialect], areRequired: Bool = true) -> [ConfigurationMistake] {
-    var mistakes: [ConfigurationMistake] = []
-    for field in Configuration.secretFields where dialects.contains(field.dialect) {
-      let advice = "set \(field.environment) to at least \(Limits.secretBytesMin) random bytes: openssl rand -hex 32"
-      guard let secret = self[keyPath: field.field] else {
-        if areRequired {
-          let hint = development ? "" : ", or use --dev to try things out"
-          mistakes.append(ConfigurationMistake(field.key, "not set; \(advice)\(hint)"))
-        }
-        continue
-      }
-      if development { continue }
-      if secret.isPlaceholder {
-        mistakes.append(ConfigurationMistake(field.key, "is a default that everybody knows; \(advice)"))
-      } else if secret.text.utf8.count < Limits.secretBytesMin {
-        mistakes.append(ConfigurationMistake(field.key, "is \(secret.text.utf8.count) bytes long; \(advice)"))
-      }
+    Configuration.secretFields
+      .filter { field in field.dialect.map { dialects.contains($0) } ?? false }
+      .compactMap { check($0, isRequired: areRequired) }
+  }
+
+  /// What is wrong with the secret that signs calls of backends: it is needed where some URL is named.
+  public func checkBackendsSecret(isRequired: Bool = true) -> [ConfigurationMistake] {
+    Configuration.secretFields.filter { $0.dialect == nil }
+      .compactMap { check($0, isRequired: isRequired && namesBackends) }
+  }
+
+  private func check(_ field: SecretField, isRequired: Bool) -> ConfigurationMistake? {
+    let advice = "set \(field.environment) to at least \(Limits.secretBytesMin) random bytes: openssl rand -hex 32"
+    guard let secret = self[keyPath: field.field] else {
+      if !isRequired { return nil }
+      let hint = development ? "" : ", or use --dev to try things out"
+      return ConfigurationMistake(field.key, "not set; \(advice)\(hint)")
     }
-    return mistakes
+    if development { return nil }
+    if secret.isPlaceholder {
+      return ConfigurationMistake(field.key, "is a default that everybody knows; \(advice)")
+    }
+    if secret.text.utf8.count < Limits.secretBytesMin {
+      return ConfigurationMistake(field.key, "is \(secret.text.utf8.count) bytes long; \(advice)")
+    }
+    return nil
   }
 }
 

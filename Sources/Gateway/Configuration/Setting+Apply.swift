@@ -9,10 +9,20 @@ extension Setting {
 
   /// Sets the field to `value`, or leaves it and returns every reason why not.
   func apply(_ value: ConfigurationValue, to draft: inout Draft) -> [Refusal] {
-    if case .listeners = form {
+    switch form {
+    case .listeners:
       var reader = ListenerReader()
       draft.listeners = reader.read(value)
       return reader.refusals
+    case .urls(let kind, let field):
+      var reader = BackendReader()
+      draft[keyPath: field] = reader.readURLs(value, kind)
+      return reader.refusals
+    case .walkers(let field):
+      var reader = BackendReader()
+      draft[keyPath: field] = reader.readWalkers(value)
+      return reader.refusals
+    default: break
     }
     do {
       try set(value, in: &draft)
@@ -33,6 +43,12 @@ extension Setting {
     case .boolean(let field):
       guard case .boolean(let flag) = value else { throw expected("true or false", value) }
       draft[keyPath: field] = flag
+    case .optionalBoolean(let field):
+      switch value {
+      case .boolean(let flag): draft[keyPath: field] = flag
+      case .null: draft[keyPath: field] = nil
+      default: throw expected("true or false", value)
+      }
     case .choice(let names, let set):
       guard case .text(let name) = value, names.contains(name) else {
         throw expected(names.map { "\"\($0)\"" }.joined(separator: " or "), value)
@@ -42,6 +58,13 @@ extension Setting {
       guard case .text(let text) = value else { throw expected("a text", value) }
       if let problem = check(text) { throw Refusal(text: "\(problem), got \(value.excerpt)") }
       draft[keyPath: field] = text
+    case .url(let field):
+      switch value {
+      case .null: draft[keyPath: field] = nil
+      case .text(let text) where Check.url(text) == nil: draft[keyPath: field] = text
+      case .text(let text): throw Refusal(text: Check.url(text) ?? "")
+      default: throw expected("a URL", value)
+      }
     case .greeting(let field):
       guard case .text(let text) = value, text.utf8.count <= Limits.logValueBytesMax else {
         throw expected("a text of at most \(Limits.logValueBytesMax) bytes", value)
@@ -59,7 +82,7 @@ extension Setting {
     case .secret(let field):
       guard case .text(let text) = value else { throw Refusal(text: "expected a text") }
       draft[keyPath: field] = text.isEmpty ? nil : Secret(text)
-    case .listeners:
+    case .listeners, .urls, .walkers:
       break
     }
   }
@@ -69,19 +92,19 @@ extension Setting {
     switch form {
     case .integer, .optionalInteger, .limit:
       return Int(text).map { .integer($0) } ?? .text(text)
-    case .boolean:
+    case .boolean, .optionalBoolean:
       return text == "true" ? .boolean(true) : text == "false" ? .boolean(false) : .text(text)
     case .texts:
       let entries = text.split(separator: ",").map { $0.trimmed }
       return .list(entries.filter { !$0.isEmpty }.map { .text($0) })
-    case .tokens, .listeners:
+    case .tokens, .listeners, .urls, .walkers:
       do {
         return try JSON5Parser.parse(Array(text.utf8))
       } catch {
         // The parser's sentence may quote what it read, and that may be a token.
         throw Refusal(text: form.isSecret ? "expected JSON5" : "column \(error.column): \(error.reason)")
       }
-    case .choice, .text, .greeting, .fileMode, .secret:
+    case .choice, .text, .url, .greeting, .fileMode, .secret:
       return .text(text)
     }
   }

@@ -2,7 +2,8 @@
 
 extension Setting {
   /// Every setting, in the order of `default-config` and the help.
-  public static let all: [Setting] = general + listening + proxies + behaviour + compression + dialects + limits
+  public static let all: [Setting] =
+    general + listening + proxies + behaviour + compression + dialects + application + limits
 
   /// The setting of a key, or nil.
   static func named(_ key: String) -> Setting? { all.first { $0.key == key } }
@@ -23,7 +24,11 @@ extension Setting {
       "Numeric address to listen on. Default 0.0.0.0, and 127.0.0.1 in development."),
     Setting(
       "port", .optionalInteger(0...65_535, \.port), "8080", exampleIsDefault: false, environment: "PORT",
-      flag: .value("--port", "PORT"), "TCP port to listen on, default 8080; 0 lets the system choose a free one."),
+      flag: .value("--port", "PORT"),
+      "TCP port to listen on, default 8080; 0 lets the system choose a free one. In seed-ports: instead of 3000."),
+    Setting(
+      "websocketPort", .optionalInteger(0...65_535, \.websocketPort), "3500", exampleIsDefault: false,
+      environment: "WEBSOCKET_PORT", "In the seed-ports profile, the second port of events, instead of 3500."),
     Setting(
       "unixPath", .text(Check.unixPath, \.unixPath), "\"/run/martlet/gateway.sock\"", exampleIsDefault: false,
       flag: .value("--unix", "PATH"),
@@ -117,36 +122,11 @@ extension Setting {
       }, "\"info\"", flag: .value("--log-level", "LEVEL"), "debug, info, warning or error."),
   ]
 
-  private static let dialects: [Setting] = [
-    Setting(
-      "handlers.jwtSecret", .secret(\.configuration.handlers.jwtSecret), secretExample, exampleIsDefault: false,
-      environment: "HANDLERS_JWT_SECRET", "Signs the tokens of handlers clients, at least 32 bytes."),
-    Setting(
-      "channels.jwtSecret", .secret(\.configuration.channels.jwtSecret), secretExample, exampleIsDefault: false,
-      environment: "NEXUS_JWT_SECRET", "Signs the tokens of channels clients, at least 32 bytes."),
-    Setting(
-      "channels.staticTokens", .tokens(\.configuration.channels.staticTokens), "{}",
-      "Literal tokens and the user each stands for, for tests: { \"test-token\": \"usr_123\" }."),
-    Setting(
-      "channels.welcomeMessage", .greeting(\.configuration.channels.welcomeMessage),
-      "\"Welcome to Nexus WebSocket\"", "The message of the first message that a client gets."),
-    Setting(
-      "channels.telemetryIntervalMilliseconds",
-      .integer(Limits.telemetryRange, \.configuration.channels.telemetryIntervalMilliseconds), "5000",
-      "Between system_health broadcasts on the channel telemetry; 0 for none."),
-    Setting(
-      "sessions.jwtSecret", .secret(\.configuration.sessions.jwtSecret), secretExample, exampleIsDefault: false,
-      environment: "JWT_SECRET_KEY", "Signs the tokens of sessions clients, at least 32 bytes."),
-    Setting(
-      "walkers.tokenSecret", .secret(\.configuration.walkers.tokenSecret), secretExample, exampleIsDefault: false,
-      environment: "TOKEN_SECRET", "Signs the tokens of walkers clients, at least 32 bytes."),
-  ]
-
   private static let limits: [Setting] = Limits.table.map { rule in
     Setting(
       "limits.\(rule.name)", .limit(rule.range, rule.field), String(Limits()[keyPath: rule.field]), rule.reason)
   }
 
   private static let owners = ["handlers", "channels", "events", "sessions", "walkers"]
-  private static let secretExample = "\"the output of: openssl rand -hex 32\""
+  static let secretExample = "\"the output of: openssl rand -hex 32\""
 }

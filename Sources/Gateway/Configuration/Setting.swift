@@ -44,14 +44,21 @@ public struct Setting: Sendable {
     /// An integer that may be `null`, the default.
     case optionalInteger(ClosedRange<Int>, Field<Int?>)
     case boolean(Field<Bool>)
+    /// A boolean whose default depends on something else; `null` stands for that.
+    case optionalBoolean(Field<Bool?>)
     /// One of the names; the closure is given one of them only.
     case choice([String], @Sendable (inout Draft, String) -> Void)
     /// A text for which the check says nothing, else what was expected.
     case text(@Sendable (String) -> String?, Field<String?>)
+    /// A URL, of which mistakes show nothing: its query may hold a key.
+    case url(Field<String?>)
     case greeting(Field<String>)
     /// A list of texts of a kind that its mistakes name, each checked by itself and then all together.
     case texts(String, @Sendable ([String]) -> String?, Field<[String]>)
     case tokens(Field<[String: String]>)
+    /// An object of URLs, by the kind of name that they have.
+    case urls(String, Field<[String: String]>)
+    case walkers(Field<[WalkerConfiguration]>)
     case fileMode(Field<Int>)
     case secret(Field<Secret?>)
     case listeners

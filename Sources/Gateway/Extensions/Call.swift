@@ -1,0 +1,70 @@
+// One call of a handler: what was asked, by whom, and how to answer. Made by a reactor, used by the handler's task.
+import Dialects
+import EventLoop
+
+/// The code of an application that answers a request type, an event or a walker. It runs as a task off the reactors and
+/// is cancelled when its connection goes. What it throws becomes its dialect's error.
+public typealias Handler = @Sendable (Call) async throws -> Void
+
+/// Why a call failed, where the caller is told something particular.
+public enum HandlerError: Error, Sendable, Equatable {
+  /// The handler took longer than it may.
+  case timedOut
+  /// The connection that asked has gone.
+  case disconnected
+  /// The handler says why; the text is sent to the client.
+  case rejected(String)
+}
+
+/// One request to a handler. Any thread.
+public final class Call: Sendable {
+  /// The dialect in which it was asked.
+  public let dialect: Dialect
+  /// The request's type, the event's or the walker's name.
+  public let name: String
+  /// Who asked; nil for a request over plain HTTP.
+  public let connection: ConnectionID?
+  /// The identity of who asked, as the dialect knows it (a user name, a user id, a root id); nil when anonymous.
+  public let user: String?
+  /// Raw JSON in UTF-8, checked to be valid: the whole message (handlers), its `data` (events, `null` where absent), or
+  /// the walker's context.
+  public let context: [UInt8]
+  /// Reaches everyone else.
+  public let outlet: Outlet
+  private let deliver: @Sendable (String?, [UInt8]) -> Void
+
+  /// A call whose answers go to `deliver`, with the event's name where one was given.
+  init(
+    dialect: Dialect, name: String, connection: ConnectionID?, user: String?, context: [UInt8], outlet: Outlet,
+    deliver: @escaping @Sendable (String?, [UInt8]) -> Void
+  ) {
+    self.dialect = dialect
+    self.name = name
+    self.connection = connection
+    self.user = user
+    self.context = context
+    self.outlet = outlet
+    self.deliver = deliver
+  }
+
+  /// Answers with raw JSON: in `handlers` the message as it is, in `events` the data of an event of the call's own
+  /// name, in `walkers` one more report. Can be called again; answers arrive in order.
+  public func reply(_ json: [UInt8]) { deliver(nil, json) }
+
+  /// Answers with an event of another name (`events`); elsewhere as `reply(_:)`.
+  public func reply(event: String, _ json: [UInt8]) { deliver(event, json) }
+
+  /// Sends raw JSON to the asking connection as it is, beside the answer (`walkers`: `notify_self`). Nothing happens
+  /// for a request over plain HTTP.
+  public func notifySelf(_ json: [UInt8]) {
+    if let connection { outlet.send(json, to: connection) }
+  }
+
+  /// Waits until what was answered so far has left for a client that reads slowly, so that a long stream holds little
+  /// memory. Throws `HandlerError.disconnected` when the connection has gone; returns at once over plain HTTP.
+  public func drain() async throws {
+    try Task.checkCancellation()
+    guard let connection else { return }
+    try await outlet.awaitRoom(connection)
+  }
+}

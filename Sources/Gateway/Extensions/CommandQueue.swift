@@ -1,0 +1,118 @@
+// What other threads ask of a reactor: answers of handlers, publishes, responses. Pushed from any thread, taken by the
+// reactor once a turn. Off the data path, hence a lock.
+import Buffers
+import Dialects
+import EventLoop
+import Synchronization
+
+/// One request to a reactor. A connection that has gone is ignored.
+enum Command: Sendable {
+  /// One text frame to one connection.
+  case text(ConnectionID, [UInt8])
+  /// One text frame, as it is, to every subscriber of a topic on every reactor.
+  case publish(Space, name: [UInt8], text: [UInt8])
+  /// A broadcast on a channel of the channels dialect; `data` is raw JSON and filters apply (PROTOCOLS 2.4).
+  case broadcast(channel: [UInt8], data: [UInt8])
+  /// The response that a connection waits for.
+  case answer(ConnectionID, HTTPAnswer)
+  /// A call of the connection has ended.
+  case callEnded(ConnectionID)
+  /// Tell the waiter when the connection has room for more.
+  case awaitRoom(ConnectionID, RoomWaiter)
+
+  /// Bytes that the command keeps alive, for the queue's bound.
+  var byteCount: Int {
+    switch self {
+    case .text(_, let text): text.count
+    case .publish(_, let name, let text): name.count + text.count
+    case .broadcast(let channel, let data): channel.count + data.count
+    case .answer(_, let answer): answer.body.count
+    case .callEnded, .awaitRoom: 0
+    }
+  }
+}
+
+/// Commands on their way to one reactor, in the order pushed.
+final class CommandQueue: Sendable {
+  private struct State {
+    var commands: [Command] = []
+    var byteCount = 0
+    var isClosed = false
+  }
+
+  private let state = Lock(State())
+  /// Whether there may be commands: what the reactor looks at every turn. Release and acquire: the commands come first.
+  private let hasCommands = Atomic<Bool>(false)
+  private let doorbell: Doorbell
+
+  init(doorbell: Doorbell) { self.doorbell = doorbell }
+
+  /// Adds a command and wakes the reactor if it sleeps. False when the queue is full (`Limits.commandBytesMax`) or the
+  /// reactor has ended: then the command is dropped, and a waiter in it is told.
+  @discardableResult
+  func push(_ command: Command) -> Bool {
+    let isTaken = state.withLock { state in
+      if state.isClosed { return false }
+      switch command {
+      // What ends something is small and never refused: a connection would wait for ever.
+      case .answer, .callEnded, .awaitRoom: break
+      default: if state.byteCount > Limits.commandBytesMax { return false }
+      }
+      state.commands.append(command)
+      state.byteCount += command.byteCount
+      return true
+    }
+    guard isTaken else {
+      if case .awaitRoom(_, let waiter) = command { waiter.fail() }
+      return false
+    }
+    hasCommands.store(true, ordering: .releasing)
+    doorbell.ringIfSleeping()
+    return true
+  }
+
+  /// Whether `take` would find something. The owner's thread; after `Doorbell.arm` it decides whether to sleep.
+  var isEmpty: Bool { !hasCommands.load(ordering: .acquiring) }
+
+  /// Everything pushed so far. The owner's thread.
+  func take() -> [Command] {
+    hasCommands.store(false, ordering: .relaxed)
+    return state.withLock { state in
+      let taken = state.commands
+      state.commands = []
+      state.byteCount = 0
+      return taken
+    }
+  }
+
+  /// The reactor has ended: what is queued is dropped, and whoever waits is told.
+  func close() {
+    let rest = state.withLock { state in
+      state.isClosed = true
+      let rest = state.commands
+      state.commands = []
+      return rest
+    }
+    for case .awaitRoom(_, let waiter) in rest { waiter.fail() }
+  }
+}
+
+/// A task that waits until its connection has room for more output. Told exactly once.
+final class RoomWaiter: Sendable {
+  private let continuation: CheckedContinuation<Void, any Error>
+  private let isDone = Atomic<Bool>(false)
+
+  init(_ continuation: CheckedContinuation<Void, any Error>) { self.continuation = continuation }
+
+  /// There is room.
+  func resume() {
+    if !isDone.exchange(true, ordering: .acquiringAndReleasing) { continuation.resume() }
+  }
+
+  /// The connection has gone.
+  func fail() {
+    if !isDone.exchange(true, ordering: .acquiringAndReleasing) {
+      continuation.resume(throwing: HandlerError.disconnected)
+    }
+  }
+}

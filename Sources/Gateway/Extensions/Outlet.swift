@@ -1,0 +1,73 @@
+// The way from an application's code to clients: sends, publishes, notifications. A value that any thread may use.
+import Buffers
+import Dialects
+import Wire
+
+/// Reaches the clients of a gateway from any thread. Nothing here waits; what is sent for a connection that has gone is
+/// ignored. What one task sends through one outlet arrives in that order.
+public struct Outlet: Sendable {
+  private let queues: [CommandQueue]
+  /// The reactor that carries out what concerns no single connection.
+  private let home: Int
+
+  init(_ queues: [CommandQueue], home: Int) {
+    self.queues = queues
+    self.home = home
+  }
+
+  /// Sends one text message to one connection.
+  public func send(_ text: [UInt8], to connection: ConnectionID) {
+    queues[connection.reactor].push(.text(connection, text))
+  }
+
+  /// Broadcasts raw JSON to the subscribers of a channel of the `channels` dialect (PROTOCOLS 2.4).
+  public func broadcast(channel: String, data: [UInt8]) {
+    queues[home].push(.broadcast(channel: [UInt8](channel.utf8), data: data))
+  }
+
+  /// Publishes to the subscribers of a topic within a session of the `sessions` dialect (PROTOCOLS 4.3). `timestamp` is
+  /// ISO-8601; nil stands for now.
+  public func publish(
+    topic: String, session: String, payload: String, publisher: String, timestamp: String? = nil
+  ) {
+    var text = ByteBuffer(capacity: 256)
+    text.append("{\"publisher_name\":")
+    Self.append(publisher, to: &text)
+    text.append(",\"topic\":")
+    Self.append(topic, to: &text)
+    text.append(",\"payload\":")
+    Self.append(payload, to: &text)
+    text.append(",\"timestamp\":")
+    Self.append(timestamp ?? WallClock.iso(), to: &text)
+    text.append(",\"session_id\":")
+    Self.append(session, to: &text)
+    text.append("}")
+    var name = ByteBuffer()
+    SessionTopic.append(session: session.utf8.span, topic: topic.utf8.span, to: &name)
+    queues[home].push(.publish(.sessions, name: name.bytes.array, text: text.bytes.array))
+  }
+
+  /// Sends raw JSON to every socket of each user of the `walkers` dialect, by root id (PROTOCOLS 5.3).
+  public func notify(users: [String], data: [UInt8]) { notify(.walkerUsers, users, data) }
+
+  /// Sends raw JSON to every socket in each channel of the `walkers` dialect.
+  public func notify(channels: [String], data: [UInt8]) { notify(.walkerChannels, channels, data) }
+
+  /// Sends raw JSON to each client of the `walkers` dialect, by client id.
+  public func notify(clients: [String], data: [UInt8]) { notify(.walkerClients, clients, data) }
+
+  private func notify(_ space: Space, _ names: [String], _ data: [UInt8]) {
+    for name in names { queues[home].push(.publish(space, name: [UInt8](name.utf8), text: data)) }
+  }
+
+  /// Waits until a connection has room for more output.
+  func awaitRoom(_ connection: ConnectionID) async throws {
+    try await withCheckedThrowingContinuation { continuation in
+      _ = queues[connection.reactor].push(.awaitRoom(connection, RoomWaiter(continuation)))
+    }
+  }
+
+  private static func append(_ text: String, to out: inout ByteBuffer) {
+    JSONString.appendQuoted(text.utf8.span, to: &out)
+  }
+}

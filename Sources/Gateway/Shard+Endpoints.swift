@@ -1,0 +1,106 @@
+// Plain HTTP requests that an endpoint answers: gathering the request, handing it over, sending the answer. Reactor's
+// thread.
+import Buffers
+import EventLoop
+import Wire
+
+/// A request on its way to an endpoint while its body is being received. Owned by its connection.
+final class PendingRequest {
+  var request: EndpointRequest
+  /// What of the head is needed for the response.
+  let keepsAlive: Bool
+
+  init(_ request: EndpointRequest, keepsAlive: Bool) {
+    self.request = request
+    self.keepsAlive = keepsAlive
+  }
+}
+
+extension Shard where Kernel: ~Copyable {
+  /// The request for an endpoint, where one owns its path on this listener; nil leaves it to the mounts.
+  func endpointRequest(_ slot: UInt32, _ head: HTTPRequestHead, _ bytes: Span<UInt8>) -> PendingRequest? {
+    if head.hasUpgradeWebSocket { return nil }
+    let listener = shared.listeners[Int(connections[slot].listener)]
+    let path = head.path.isEmpty ? "/" : bytes.extracting(head.path).string
+    guard
+      shared.endpoints.owns(
+        method: head.method, path: path, dialects: listener.dialects, ownsEverything: listener.eventsOwnEverything)
+    else { return nil }
+    func text(_ range: Range<Int>?) -> String? { range.map { bytes.extracting($0).string } }
+    let request = EndpointRequest(
+      method: head.method, methodText: bytes.extracting(head.methodRange).string, path: path,
+      query: head.query.map { bytes.extracting($0).array } ?? [], dialects: listener.dialects,
+      authorization: text(head.authorization), cookie: text(head.cookie), contentType: text(head.contentType),
+      origin: text(head.origin), host: text(head.host), requestHeaders: text(head.accessControlRequestHeaders),
+      body: [], client: connections[slot].client, nowMilliseconds: clock.milliseconds)
+    return PendingRequest(request, keepsAlive: head.keepsAlive)
+  }
+
+  /// A client that waits for it is told to send the body.
+  mutating func sendContinue(_ slot: UInt32) {
+    scratch.removeAll()
+    HTTPResponse.appendContinue(to: &scratch)
+    enqueueRaw(slot)
+  }
+
+  /// Hands a whole request to its endpoint. Nothing more is read until it has been answered.
+  mutating func answer(_ slot: UInt32, _ pending: PendingRequest) {
+    switch shared.endpoints.answer(pending.request) {
+    case .now(let answer):
+      send(slot, answer, keepsAlive: pending.keepsAlive, omitsBody: pending.request.method == .head)
+    case .later(let work):
+      connections[slot].phase = .answering
+      if pending.keepsAlive { connections[slot].flags.insert(.keepsAlive) }
+      if pending.request.method == .head { connections[slot].flags.insert(.omitsBody) }
+      connections[slot].deadlineMilliseconds = now + Limits.answerMilliseconds
+      timers.schedule(slot, at: connections[slot].deadlineMilliseconds)
+      let id = connectionID(slot)
+      let queue = commands
+      let isStarted = startCall(slot, ordered: false) { queue.push(.answer(id, await work())) }
+      if !isStarted {
+        finishAnswer(slot, HTTPAnswer(status: 503, headers: [("Retry-After", String(Limits.retryAfterSeconds))]))
+      }
+    }
+  }
+
+  /// The answer of an endpoint has come: sends it and reads on.
+  mutating func finishAnswer(_ slot: UInt32, _ answer: HTTPAnswer) {
+    guard connections[slot].phase == .answering else { return }
+    let keepsAlive = connections[slot].flags.contains(.keepsAlive)
+    let omitsBody = connections[slot].flags.contains(.omitsBody)
+    connections[slot].flags.subtract([.keepsAlive, .omitsBody])
+    connections[slot].phase = .head
+    send(slot, answer, keepsAlive: keepsAlive, omitsBody: omitsBody)
+    guard connections[slot].phase == .head else { return }
+    // What came meanwhile made no event, or was kept: look again.
+    connections[slot].flags.insert(.resumed)
+    if !connections[slot].flags.contains(.ready) {
+      connections[slot].flags.insert(.ready)
+      ready.append(connections.token(of: slot))
+    }
+  }
+
+  /// Queues an endpoint's answer.
+  private mutating func send(_ slot: UInt32, _ answer: HTTPAnswer, keepsAlive: Bool, omitsBody: Bool) {
+    let status = HTTPStatus(rawValue: UInt16(clamping: answer.status)) ?? .internalServerError
+    var response = HTTPResponse(status, keepsAlive: keepsAlive)
+    response.omitsBody = omitsBody
+    if let refusal = Refusal(status) { countRefusal(slot, refusal) }
+    scratch.removeAll()
+    response.appendHeadLines(bodyCount: answer.body.count, to: &scratch)
+    if let type = answer.contentType { Self.appendHeader("Content-Type", type, to: &scratch) }
+    for (name, value) in answer.headers { Self.appendHeader(name, value, to: &scratch) }
+    scratch.append("\r\n")
+    if !omitsBody && !status.forbidsBody { scratch.append(answer.body.span) }
+    sendResponse(slot, response)
+  }
+
+  /// Appends a header line; one with a control character could split the response and is left out.
+  private static func appendHeader(_ name: String, _ value: String, to out: inout ByteBuffer) {
+    if value.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) { return }
+    out.append(string: name)
+    out.append(": ")
+    out.append(string: value)
+    out.append("\r\n")
+  }
+}
