@@ -2,6 +2,7 @@
 import Auth
 import Buffers
 import Compression
+import Dialects
 import EventLoop
 import Synchronization
 import Topics
@@ -46,8 +47,14 @@ final class SharedState: Sendable {
   let metrics: [AtomicWords]
   /// What other threads ask of each reactor.
   let commands: [CommandQueue]
-  /// What the application added.
+  /// What the application added, and the gateway's own answer to `ai:chat`.
   let extensions: Extensions
+  /// Whether the application answers events, `ai:chat` aside.
+  let hasEventHandlers: Bool
+  /// How the events dialect introduces itself.
+  let eventsProduct: EventsProduct
+  /// Who the clients of the events dialect are.
+  let eventSessions = EventSessionStore()
   /// Plain HTTP.
   let endpoints: Endpoints
   let channelsVerifier: JWTVerifier?
@@ -89,7 +96,9 @@ final class SharedState: Sendable {
     reactorCount = doorbells.count
     interest = Interest()
     commands = doorbells.map { CommandQueue(doorbell: $0) }
-    self.extensions = extensions
+    self.extensions = extensions.servingChat(with: DeterministicResponder())
+    hasEventHandlers = self.extensions.events.count > 1
+    eventsProduct = EventsProduct(configuration.events)
     metrics = doorbells.map { _ in AtomicWords(count: Counters.wordCount) }
     func verifier(_ secret: Secret?, _ policy: JWTPolicy) -> JWTVerifier? {
       secret.flatMap { JWTKey(secret: $0.text) }.map { JWTVerifier(key: $0, policy: policy) }

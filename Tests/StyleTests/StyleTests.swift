@@ -19,7 +19,7 @@ struct StyleTests {
       "Glibc", "CLinux",
     ],
     "martlet": ["Gateway", "Auth", "FoundationEssentials", "Foundation", "Glibc"],
-    "MartletClient": ["Wire", "EventLoop", "Buffers"],
+    "MartletClient": ["Wire", "EventLoop", "Buffers", "Auth", "FoundationEssentials"],
   ]
 
   /// Where `unsafe` may stand: the owner of raw memory, the files that make system calls or call into a C library.
