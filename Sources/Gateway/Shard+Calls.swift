@@ -63,6 +63,8 @@ extension Shard where Kernel: ~Copyable {
         if connections.isCurrent(id.token) { finishAnswer(id.token.index, answer) }
       case .callEnded(let id):
         if connections.isCurrent(id.token) { callEnded(id.token.index) }
+      case .adopt(let handover):
+        adopt(handover)
       case .awaitRoom(let id, let waiter):
         awaitRoom(id.token, waiter)
       }

@@ -17,6 +17,8 @@ enum Command: Sendable {
   case answer(ConnectionID, HTTPAnswer)
   /// A call of the connection has ended.
   case callEnded(ConnectionID)
+  /// A connection that belongs to this reactor.
+  case adopt(Handover)
   /// Tell the waiter when the connection has room for more.
   case awaitRoom(ConnectionID, RoomWaiter)
 
@@ -27,6 +29,7 @@ enum Command: Sendable {
     case .publish(_, let name, let text): name.count + text.count
     case .broadcast(let channel, let data): channel.count + data.count
     case .answer(_, let answer): answer.body.count
+    case .adopt(let handover): handover.received.count + handover.unsent.count
     case .callEnded, .awaitRoom: 0
     }
   }
@@ -55,7 +58,7 @@ final class CommandQueue: Sendable {
       if state.isClosed { return false }
       switch command {
       // What ends something is small and never refused: a connection would wait for ever.
-      case .answer, .callEnded, .awaitRoom: break
+      case .answer, .callEnded, .awaitRoom, .adopt: break
       default: if state.byteCount > Limits.commandBytesMax { return false }
       }
       state.commands.append(command)
@@ -85,8 +88,8 @@ final class CommandQueue: Sendable {
     }
   }
 
-  /// The reactor has ended: what is queued is dropped, and whoever waits is told.
-  func close() {
+  /// The reactor has ended: nothing is taken any more. Returns what was queued, whose waiters have been told.
+  func close() -> [Command] {
     let rest = state.withLock { state in
       state.isClosed = true
       let rest = state.commands
@@ -94,6 +97,7 @@ final class CommandQueue: Sendable {
       return rest
     }
     for case .awaitRoom(_, let waiter) in rest { waiter.fail() }
+    return rest
   }
 }
 
