@@ -9,6 +9,7 @@ enum Refusal: UInt8, CaseIterable {
   case contentTooLarge, uriTooLong, upgradeRequired, tooManyRequests, headerFieldsTooLarge, notImplemented
   case serviceUnavailable, versionNotSupported, otherStatus
   case invalidJSON, unknownAction, missingChannel, invalidChannel, invalidFilters, tooManySubscriptions
+  case socketIORefused
 
   var label: StaticString {
     switch self {
@@ -34,6 +35,7 @@ enum Refusal: UInt8, CaseIterable {
     case .invalidChannel: "message_invalid_channel"
     case .invalidFilters: "message_invalid_filters"
     case .tooManySubscriptions: "message_too_many_subscriptions"
+    case .socketIORefused: "socket_io_connect"
     }
   }
 

@@ -277,6 +277,9 @@ extension Shard where Kernel: ~Copyable {
     if role == .echo {
       return FrameLimits(messageBytesMax: Limits.echoMessageBytesMax, fragmentsMax: Limits.echoFragmentsMax)
     }
+    if role == .socketIO || role == .engineProbe {
+      return FrameLimits(messageBytesMax: shared.engineSettings.payloadBytesMax, fragmentsMax: limits.fragmentsMax)
+    }
     return FrameLimits(messageBytesMax: limits.messageBytesMax, fragmentsMax: limits.fragmentsMax)
   }
 

@@ -35,6 +35,9 @@ extension Limits {
   /// Milliseconds that an endpoint has for its answer before the client gets 504. Longer than any work of its own.
   public static var answerMilliseconds: UInt64 { 120_000 }
 
+  /// Bytes of a Socket.IO packet and its attachments together, of which there are ten at most: two full messages.
+  public static var socketIOPacketBytesMax: Int { 2_097_152 }
+
   // MARK: Memory
 
   /// Bytes of outgoing chunks that slow subscribers may keep alive on one reactor; past it those that need the oldest
