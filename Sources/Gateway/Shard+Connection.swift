@@ -167,7 +167,9 @@ extension Shard where Kernel: ~Copyable {
     case .echo: reply(slot, opcode, message)
     case .socketIO: receiveEngine(slot, opcode, message)
     case .engineProbe: receiveProbe(slot, opcode, message)
-    case .none, .handlers, .sessions, .walkers, .events: break
+    case .events: receiveEvents(slot, opcode, message)
+    case .walkers: receiveWalkers(slot, opcode, message)
+    case .none, .handlers, .sessions: break
     }
   }
 

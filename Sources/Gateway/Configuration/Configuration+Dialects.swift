@@ -39,6 +39,8 @@ public struct EventsConfiguration: Sendable {
   public var serverName = "YektaYar API Server"
   /// The product's name in `info_response`. Default "YektaYar API".
   public var productName = "YektaYar API"
+  /// The `message` of the page at `GET /`. Default "YektaYar WebSocket Server".
+  public var infoMessage = "YektaYar WebSocket Server"
   /// The version that clients are told. Default "0.1.0".
   public var version = "0.1.0"
   /// How the `message` of `connected` begins. Default "Connected to YektaYar server".

@@ -37,6 +37,9 @@ extension Limits {
 
   /// Bytes of a Socket.IO packet and its attachments together, of which there are ten at most: two full messages.
   public static var socketIOPacketBytesMax: Int { 2_097_152 }
+  /// Bytes of data that one notification of the walkers dialect may send, times the ids that it names: four of the
+  /// longest messages, a tenth of a second's work if all of them are compressed.
+  public static var notifyBytesMax: Int { 4_194_304 }
 
   // MARK: Memory
 
@@ -70,4 +73,11 @@ extension Limits {
 
   /// Milliseconds after which the timer of an echo connection looks at it again; there is nothing to do then.
   public static var echoIdleMilliseconds: Int { 3_600_000 }
+
+  // MARK: Accounts
+
+  /// Tokens of walkers logins that are valid at a time, some 20 MB; past it a login is answered 503.
+  public static var walkerTokensMax: Int { 200_000 }
+  /// Longest user name, email address or session name in bytes that an endpoint takes.
+  public static var accountNameBytesMax: Int { 255 }
 }

@@ -46,7 +46,7 @@ public struct Limits: Sendable, Equatable {
   public var callsPerConnectionMax = 32
   /// Calls of the application's handlers that the gateway may have under way, waiting ones included.
   public var callsMax = 4_096
-  /// Sessions of the events dialect that are kept at a time; more are answered 503.
+  /// Sessions of the events dialect that are kept at a time; past it the oldest anonymous one gives way.
   public var eventSessionsMax = 100_000
   /// Users of the walkers dialect that may be registered, all kept in memory; more are answered 503.
   public var accountsMax = 100_000
@@ -195,7 +195,7 @@ extension Limits {
       reason: "Calls of handlers under way in the gateway. Each keeps its message in memory."),
     LimitRule(
       name: "eventSessionsMax", field: \.eventSessionsMax, range: 1...10_000_000,
-      reason: "Sessions of events clients at a time (status 503). About 20 MB."),
+      reason: "Sessions of events clients; past it the oldest anonymous one gives way. About 20 MB."),
     LimitRule(
       name: "accountsMax", field: \.accountsMax, range: 1...10_000_000,
       reason: "Registered users of walkers, kept in memory (status 503). About 40 MB."),

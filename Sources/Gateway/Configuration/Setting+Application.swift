@@ -36,7 +36,10 @@ extension Setting {
     Setting(
       "events.productName", .greeting(\.configuration.events.productName), "\"YektaYar API\"",
       "The product's name in info_response."),
-    Setting("events.version", .greeting(\.configuration.events.version), "\"0.1.0\"", "The version in both."),
+    Setting(
+      "events.infoMessage", .greeting(\.configuration.events.infoMessage), "\"YektaYar WebSocket Server\"",
+      "The message of the page at GET /."),
+    Setting("events.version", .greeting(\.configuration.events.version), "\"0.1.0\"", "The version in all of these."),
     Setting(
       "events.welcomeMessage", .greeting(\.configuration.events.welcomeMessage),
       "\"Connected to YektaYar server\"", "How the message of the first event, connected, begins."),
@@ -70,7 +73,7 @@ extension Setting {
 
   static let application: [Setting] = [
     Setting(
-      "accounts.file", .text(Check.filePath, \.configuration.accounts.file), "\"/etc/martlet/users\"",
+      "accounts.file", .text(Check.filePath, \.configuration.accounts.file), "\"/var/lib/martlet/users\"",
       exampleIsDefault: false, flag: .value("--user-file", "FILE"),
       "The users who may log in, kept with: martlet user add NAME. Default none."),
     Setting(
