@@ -54,8 +54,6 @@ final class SharedState: Sendable {
   let hasEventHandlers: Bool
   /// How the events dialect introduces itself.
   let eventsProduct: EventsProduct
-  /// Who the clients of the events dialect are.
-  let eventSessions = EventSessionStore()
   /// Plain HTTP.
   let endpoints: Endpoints
   let channelsVerifier: JWTVerifier?
@@ -100,7 +98,7 @@ final class SharedState: Sendable {
     reactorCount = doorbells.count
     interest = Interest()
     commands = doorbells.map { CommandQueue(doorbell: $0) }
-    self.extensions = extensions.servingChat(with: DeterministicResponder()).addingBuiltInWalkers()
+    self.extensions = extensions.servingChat.addingBuiltInWalkers()
     hasEventHandlers = self.extensions.events.count > 1
     eventsProduct = EventsProduct(configuration.events)
     metrics = doorbells.map { _ in AtomicWords(count: Counters.wordCount) }
@@ -136,6 +134,9 @@ final class SharedState: Sendable {
     endpoints.runWalker = { request, name in walkers.answer(request, name: name) }
     self.endpoints = endpoints
   }
+
+  /// The sessions of the events dialect.
+  var eventSessions: SessionStore { endpoints.sessions }
 
   /// Counts a new connection; false when that is one more than the limit.
   func enterConnection() -> Bool {
