@@ -64,6 +64,18 @@ extension Shard where Kernel: ~Copyable {
         if connections.isCurrent(id.token) { finishAnswer(id.token.index, answer) }
       case .callEnded(let id):
         if connections.isCurrent(id.token) { callEnded(id.token.index) }
+      case .emit(let room, let event, let data):
+        emit(room, event, data)
+      case .room(let id, let form, let room, let joins):
+        if connections.isCurrent(id.token) { changeRoom(id.token.index, form, room, joins: joins) }
+      case .request(let id, let namespace, let event, let data, let waiter):
+        if connections.isCurrent(id.token) {
+          request(id.token.index, namespace, event, data, waiter)
+        } else {
+          waiter.fail()
+        }
+      case .adopt(let handover):
+        adopt(handover)
       case .awaitRoom(let id, let waiter):
         awaitRoom(id.token, waiter)
       }
