@@ -61,8 +61,8 @@ extension Shard where Kernel: ~Copyable {
         broadcast(channel, data)
       case .answer(let id, let answer):
         if connections.isCurrent(id.token) { finishAnswer(id.token.index, answer) }
-      case .callEnded(let id):
-        if connections.isCurrent(id.token) { callEnded(id.token.index) }
+      case .callEnded(let id, let isOrdered):
+        if connections.isCurrent(id.token) { callEnded(id.token.index, isOrdered) }
       case .awaitRoom(let id, let waiter):
         awaitRoom(id.token, waiter)
       }
@@ -95,8 +95,10 @@ extension Shard where Kernel: ~Copyable {
     publishScratch(to: audience, data: range)
   }
 
-  private mutating func callEnded(_ slot: UInt32) {
-    guard let conversation = conversations[slot], conversation.isIdle else { return }
+  private mutating func callEnded(_ slot: UInt32, _ isOrdered: Bool) {
+    guard let conversation = conversations[slot] else { return }
+    conversation.noteEnd(isOrdered: isOrdered)
+    guard conversation.isIdle else { return }
     conversations.removeValue(forKey: slot)
     connections[slot].flags.remove(.hasCalls)
   }
@@ -154,6 +156,8 @@ extension Shard where Kernel: ~Copyable {
       // Interned as a JSON string, ready to be spliced into messages.
       JSONString.decode(bytes, JSONValue(kind: .string, start: 0, end: bytes.count), into: &text)
       return text.bytes.string
+    // What an anonymous client calls itself proves nothing.
+    case .sessions where !connections[slot].flags.contains(.authenticated): return nil
     default: return bytes.string
     }
   }

@@ -149,7 +149,9 @@ extension Shard where Kernel: ~Copyable {
     case .channels: receiveChannels(slot, opcode, message)
     case .echo: reply(slot, opcode, message)
     case .events: receiveEvents(slot, opcode, message)
-    case .none, .handlers, .sessions, .walkers: break
+    case .handlers: receiveHandlers(slot, opcode, message)
+    case .sessions: receiveSessions(slot, opcode, message)
+    case .none, .walkers: break
     }
   }
 

@@ -15,8 +15,8 @@ enum Command: Sendable {
   case broadcast(channel: [UInt8], data: [UInt8])
   /// The response that a connection waits for.
   case answer(ConnectionID, HTTPAnswer)
-  /// A call of the connection has ended.
-  case callEnded(ConnectionID)
+  /// A call of the connection has ended; whatever it sent lies before this in the queue.
+  case callEnded(ConnectionID, isOrdered: Bool)
   /// Tell the waiter when the connection has room for more.
   case awaitRoom(ConnectionID, RoomWaiter)
 
