@@ -95,4 +95,24 @@ enum Refusal: UInt8, CaseIterable {
     case .handlerFailed, .handlerTimedOut: self = .handlerFailed
     }
   }
+
+  /// What an answer of the handlers dialect refuses; nil for one that refuses nothing.
+  init?(_ reply: HandlersReply) {
+    switch reply {
+    case .invalidJSON: self = .invalidJSON
+    case .unknownType: self = .unknownAction
+    case .tooManyRequests: self = .tooManyCalls
+    case .handlerFailed, .handlerTimedOut: self = .handlerFailed
+    case .userMessage, .systemMessage, .pong: return nil
+    }
+  }
+
+  init(_ refusal: SessionsRefusal) {
+    switch refusal {
+    case .unknownCommand: self = .unknownAction
+    case .invalidJSON: self = .invalidJSON
+    case .invalidName: self = .invalidChannel
+    case .tooManySubscriptions: self = .tooManySubscriptions
+    }
+  }
 }

@@ -169,7 +169,9 @@ extension Shard where Kernel: ~Copyable {
     case .engineProbe: receiveProbe(slot, opcode, message)
     case .events: receiveEvents(slot, opcode, message)
     case .walkers: receiveWalkers(slot, opcode, message)
-    case .none, .handlers, .sessions: break
+    case .handlers: receiveHandlers(slot, opcode, message)
+    case .sessions: receiveSessions(slot, opcode, message)
+    case .none: break
     }
   }
 

@@ -196,8 +196,10 @@ extension Shard where Kernel: ~Copyable {
     case .none, .echo: .accept(subprotocol: nil)
     case .channels: authenticateChannels(slot, head, bytes).map { .refuse($0) } ?? .accept(subprotocol: nil)
     case .events: authenticateEvents(slot, head, bytes)
+    case .handlers: authenticateHandlers(slot, head, bytes, isAlone: mount.target == .dialect(.handlers))
+    case .sessions: authenticateSessions(slot, head, bytes)
     case .walkers: authenticateWalkers(slot, head, bytes)
-    case .handlers, .sessions, .socketIO, .engineProbe: .refuse(.notImplemented)
+    case .socketIO, .engineProbe: .refuse(.notFound)
     }
   }
 

@@ -15,8 +15,6 @@ enum Command: Sendable {
   case broadcast(channel: [UInt8], data: [UInt8])
   /// The response that a connection waits for.
   case answer(ConnectionID, HTTPAnswer)
-  /// A call of the connection has ended.
-  case callEnded(ConnectionID)
   /// An event to everyone in a room of the events dialect.
   case emit(room: [UInt8], event: String, [UInt8])
   /// A connection joins a room of the events dialect, or leaves it; `form` is what it reads.
@@ -25,6 +23,8 @@ enum Command: Sendable {
   case request(ConnectionID, SocketIONamespace, event: [UInt8], [UInt8], AcknowledgementWaiter)
   /// A connection that belongs to this reactor.
   case adopt(Handover)
+  /// A call of the connection has ended; whatever it sent lies before this in the queue.
+  case callEnded(ConnectionID, isOrdered: Bool)
   /// Tell the waiter when the connection has room for more.
   case awaitRoom(ConnectionID, RoomWaiter)
 
