@@ -60,7 +60,6 @@ let package = Package(
       name: "BackendsTests", dependencies: ["Backends", "TestSupport"], exclude: ["Servers"],
       swiftSettings: settings),
     .testTarget(
-      name: "GatewayTests", dependencies: ["TestSeeds", "Gateway", "EventLoop", "Wire", "Buffers"],
       name: "GatewayTests", dependencies: ["TestSeeds", "Gateway", "EventLoop", "Wire", "Auth", "Buffers"],
       swiftSettings: settings),
     .target(name: "TestSupport", dependencies: ["Auth"], path: "Tests/Support", swiftSettings: settings),
