@@ -13,12 +13,14 @@ let package = Package(
   products: [
     .executable(name: "martlet", targets: ["martlet"]),
     .executable(name: "martlet-bench", targets: ["martlet-bench"]),
+    .library(name: "MartletClient", targets: ["MartletClient"]),
   ],
   targets: [
     .systemLibrary(name: "CLinux"),
     .systemLibrary(name: "CCrypto"),
     .systemLibrary(name: "CCrypt"),
     .systemLibrary(name: "CZlib"),
+    .systemLibrary(name: "CCurl"),
     .target(name: "Buffers", swiftSettings: settings),
     .target(name: "Wire", dependencies: ["Buffers"], swiftSettings: settings),
     .target(name: "Compression", dependencies: ["CZlib", "Buffers"], swiftSettings: settings),
@@ -26,10 +28,13 @@ let package = Package(
     .target(name: "Topics", dependencies: ["Buffers"], swiftSettings: settings),
     .target(name: "Dialects", dependencies: ["Topics", "Wire", "Buffers"], swiftSettings: settings),
     .target(name: "EventLoop", dependencies: ["CLinux", "Buffers"], swiftSettings: settings),
+    .target(name: "Backends", dependencies: ["CCurl", "Auth", "EventLoop", "Buffers"], swiftSettings: settings),
     .target(
       name: "Gateway", dependencies: ["EventLoop", "Compression", "Dialects", "Topics", "Wire", "Auth", "Buffers"],
       swiftSettings: settings),
     .executableTarget(name: "martlet", dependencies: ["Gateway", "Auth"], swiftSettings: settings),
+    .target(
+      name: "MartletClient", dependencies: ["EventLoop", "Wire", "Auth", "Buffers"], swiftSettings: settings),
     .target(name: "TestSeeds", path: "Tests/Seeds", swiftSettings: settings),
     .target(name: "MallocCounter", path: "Tests/MallocCounter"),
     .testTarget(
@@ -52,12 +57,17 @@ let package = Package(
       name: "CompressionTests", dependencies: ["TestSeeds", "Compression", "Buffers"], swiftSettings: settings),
     .testTarget(name: "AuthTests", dependencies: ["TestSeeds", "Auth", "Buffers"], swiftSettings: settings),
     .testTarget(
+      name: "BackendsTests", dependencies: ["Backends", "TestSupport"], exclude: ["Servers"],
+      swiftSettings: settings),
+    .testTarget(
       name: "GatewayTests", dependencies: ["TestSeeds", "Gateway", "EventLoop", "Wire", "Auth", "Buffers"],
       swiftSettings: settings),
     .target(name: "TestSupport", dependencies: ["Auth"], path: "Tests/Support", swiftSettings: settings),
     .testTarget(
       name: "EndToEndTests", dependencies: ["martlet", "TestSupport", "TestSeeds"], exclude: ["Clients"],
       swiftSettings: settings),
+    .testTarget(
+      name: "ConformanceTests", dependencies: ["TestSupport", "Gateway", "Auth", "EventLoop"], swiftSettings: settings),
     .testTarget(
       name: "HostileTests", dependencies: ["martlet", "TestSupport", "MallocCounter", "Compression", "Buffers"],
       swiftSettings: settings),
@@ -66,11 +76,18 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "CommandLineTests", dependencies: ["martlet", "Gateway", "Auth", "Buffers"], swiftSettings: settings),
+    .testTarget(name: "CommandLineTests", dependencies: ["martlet", "Gateway", "Auth"], swiftSettings: settings),
+    .testTarget(
+      name: "MartletClientTests",
+      dependencies: ["martlet", "MartletClient", "TestSupport", "TestSeeds", "Auth", "Wire", "EventLoop", "Buffers"],
+      swiftSettings: settings),
     .target(
       name: "FuzzTargets",
       dependencies: ["TestSeeds", "Gateway", "Dialects", "Wire", "Compression", "CZlib", "Auth", "Buffers"],
       path: "Tests/Fuzz/Targets", swiftSettings: settings),
     .testTarget(name: "FuzzReplayTests", dependencies: ["FuzzTargets", "TestSeeds"], swiftSettings: settings),
+    .testTarget(
+      name: "ClientTests", dependencies: ["martlet", "TestSupport"], exclude: ["Scripts"], swiftSettings: settings),
     .testTarget(name: "BenchTests", dependencies: ["TestSeeds", "BenchKit", "martlet-bench"], swiftSettings: settings),
   ]
 )

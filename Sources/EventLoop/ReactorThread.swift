@@ -43,6 +43,9 @@ public struct ReactorThread: ~Copyable, Sendable {
     handle = thread
   }
 
+  /// Lets the thread go on alone; what it holds is freed when it ends.
+  public consuming func detach() { _ = pthread_detach(handle) }
+
   /// Waits for the thread to end.
   public consuming func join() { _ = pthread_join(handle, nil) }
 }

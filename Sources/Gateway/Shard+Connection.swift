@@ -148,7 +148,9 @@ extension Shard where Kernel: ~Copyable {
     switch role {
     case .channels: receiveChannels(slot, opcode, message)
     case .echo: reply(slot, opcode, message)
-    case .none, .handlers, .sessions, .walkers, .events: break
+    case .events: receiveEvents(slot, opcode, message)
+    case .walkers: receiveWalkers(slot, opcode, message)
+    case .none, .handlers, .sessions: break
     }
   }
 

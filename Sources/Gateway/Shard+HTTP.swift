@@ -168,8 +168,8 @@ extension Shard where Kernel: ~Copyable {
       }
     }
     let verdict = authenticate(slot, head, bytes, role, mount)
-    if case .refuse(let status) = verdict {
-      refuse(slot, head, status)
+    if case .refuse(let status, let body) = verdict {
+      refuse(slot, head, status, body)
       return
     }
     let deflate = mount.compression ? negotiateDeflate(head, bytes) : nil
@@ -190,7 +190,9 @@ extension Shard where Kernel: ~Copyable {
     switch role {
     case .none, .echo: .accept(subprotocol: nil)
     case .channels: authenticateChannels(slot, head, bytes).map { .refuse($0) } ?? .accept(subprotocol: nil)
-    case .handlers, .sessions, .walkers, .events: .refuse(.notImplemented)
+    case .events: authenticateEvents(slot, head, bytes)
+    case .walkers: authenticateWalkers(slot, head, bytes)
+    case .handlers, .sessions: .refuse(.notImplemented)
     }
   }
 
@@ -198,7 +200,9 @@ extension Shard where Kernel: ~Copyable {
   private mutating func welcome(_ slot: UInt32, _ role: Role) {
     switch role {
     case .channels: welcomeChannels(slot)
-    case .none, .echo, .handlers, .sessions, .walkers, .events: break
+    case .events: welcomeEvents(slot)
+    case .walkers: welcomeWalkers(slot)
+    case .none, .echo, .handlers, .sessions: break
     }
   }
 
@@ -221,12 +225,13 @@ extension Shard where Kernel: ~Copyable {
 
   /// Answers with a refusal and closes.
   private mutating func refuse(
-    _ slot: UInt32, _ head: HTTPRequestHead, _ status: HTTPStatus, as refusal: Refusal? = nil
+    _ slot: UInt32, _ head: HTTPRequestHead, _ status: HTTPStatus, _ body: StaticString? = nil,
+    as refusal: Refusal? = nil
   ) {
     var response = HTTPResponse(status, contentType: "text/plain")
     response.omitsBody = head.method == .head
     if status == .methodNotAllowed { response.allow = "GET" }
-    respond(slot, response, body: status.reason, as: refusal)
+    respond(slot, response, body: body ?? status.reason, as: refusal)
   }
 
   /// Verifies the token of the channels dialect (PROTOCOLS 2.1) and interns the user's id; the status when it is

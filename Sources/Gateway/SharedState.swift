@@ -2,6 +2,7 @@
 import Auth
 import Buffers
 import Compression
+import Dialects
 import EventLoop
 import Synchronization
 import Topics
@@ -46,14 +47,19 @@ final class SharedState: Sendable {
   let metrics: [AtomicWords]
   /// What other threads ask of each reactor.
   let commands: [CommandQueue]
-  /// What the application added.
+  /// What the application added, and the gateway's own answer to `ai:chat`.
   let extensions: Extensions
+  /// Whether the application answers events, `ai:chat` aside.
+  let hasEventHandlers: Bool
+  /// How the events dialect introduces itself.
+  let eventsProduct: EventsProduct
   /// Plain HTTP.
   let endpoints: Endpoints
   let channelsVerifier: JWTVerifier?
   let handlersVerifier: JWTVerifier?
   let sessionsVerifier: JWTVerifier?
   let walkersVerifier: JWTVerifier?
+  let walkersAuthenticator: WalkersAuthenticator
   let staticTokens: StaticTokens
   let origins: OriginPolicy
   /// Peers whose `X-Forwarded-For` is believed.
@@ -89,7 +95,9 @@ final class SharedState: Sendable {
     reactorCount = doorbells.count
     interest = Interest()
     commands = doorbells.map { CommandQueue(doorbell: $0) }
-    self.extensions = extensions
+    self.extensions = extensions.servingChat.addingBuiltInWalkers()
+    hasEventHandlers = self.extensions.events.count > 1
+    eventsProduct = EventsProduct(configuration.events)
     metrics = doorbells.map { _ in AtomicWords(count: Counters.wordCount) }
     func verifier(_ secret: Secret?, _ policy: JWTPolicy) -> JWTVerifier? {
       secret.flatMap { JWTKey(secret: $0.text) }.map { JWTVerifier(key: $0, policy: policy) }
@@ -112,10 +120,18 @@ final class SharedState: Sendable {
     deflateThresholdBytes = compression.thresholdBytes
     origins = try OriginPolicy(
       allowed: configuration.corsOrigins, allowsLocalhost: configuration.development)
-    endpoints = Endpoints(configuration, origins: origins) { reason in
+    var endpoints = Endpoints(configuration, origins: origins) { reason in
       logger.log(.warning, "user-file-unusable", [("error", .text(reason))])
     }
+    walkersAuthenticator = WalkersAuthenticator(verifier: walkersVerifier, accounts: endpoints.accounts)
+    let walkers = WalkerEndpoint(
+      walkers: self.extensions.walkers, authenticator: walkersAuthenticator, outlet: Outlet(commands, home: 0))
+    endpoints.runWalker = { request, name in walkers.answer(request, name: name) }
+    self.endpoints = endpoints
   }
+
+  /// The sessions of the events dialect.
+  var eventSessions: SessionStore { endpoints.sessions }
 
   /// Counts a new connection; false when that is one more than the limit.
   func enterConnection() -> Bool {

@@ -6,7 +6,8 @@ enum UpgradeVerdict {
   case accept(subprotocol: Range<Int>?)
   /// Open, and close at once with the reason's code: a dialect's clients expect their refusal that way.
   case acceptThenClose(subprotocol: Range<Int>?, CloseReason, StaticString)
-  case refuse(HTTPStatus)
+  /// Answer with the status; the text is the body, where it is not the status's own.
+  case refuse(HTTPStatus, StaticString? = nil)
 
   /// The sub-protocol to echo.
   var subprotocol: Range<Int>? {

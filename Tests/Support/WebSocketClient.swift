@@ -25,6 +25,8 @@ public final class WebSocketClient {
   public static let accept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 
   public let socket: Socket
+  /// The sub-protocol that the gateway chose; nil for none.
+  public let subprotocol: String?
   /// Whether pings are answered; they are reported either way.
   public var answersPings = true
   private var bytes: [UInt8] = []
@@ -49,6 +51,7 @@ public final class WebSocketClient {
     guard answer.headers["sec-websocket-accept"] == Self.accept else {
       throw GatewayFailure(description: "wrong Sec-WebSocket-Accept")
     }
+    subprotocol = answer.headers["sec-websocket-protocol"]
     bytes = answer.rest
   }
 

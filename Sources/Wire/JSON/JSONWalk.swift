@@ -59,7 +59,7 @@ enum JSONWalk {
   }
 
   /// A walk over the members or elements of the container that begins at `start`; none when there is no container.
-  struct Children {
+  struct Children: Sendable, BitwiseCopyable {
     private(set) var position: Int
     private let isObject: Bool
 

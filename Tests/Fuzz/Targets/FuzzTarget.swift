@@ -13,6 +13,10 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case jwt
   case base64url
   case channelsSession = "channels-session"
+  case eventsSession = "events-session"
+  case handlersSession = "handlers-session"
+  case sessionsSession = "sessions-session"
+  case walkersSession = "walkers-session"
   case configJSON5 = "config-json5"
   case deflateNegotiation = "deflate-negotiation"
   case inflate
@@ -31,7 +35,11 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case .jsonFilter: try JSONFilterFuzz.run(bytes, isThorough: isThorough)
     case .jwt: try JWTFuzz.run(bytes)
     case .base64url: try Base64URLFuzz.run(bytes, isThorough: isThorough)
+    case .walkersSession: try WalkersFuzz.run(bytes, isThorough: isThorough)
     case .channelsSession: try ChannelsFuzz.run(bytes, isThorough: isThorough)
+    case .eventsSession: try EventsFuzz.run(bytes, isThorough: isThorough)
+    case .handlersSession: try HandlersFuzz.run(bytes)
+    case .sessionsSession: try SessionsFuzz.run(bytes)
     case .configJSON5: try ConfigurationFuzz.run(bytes, isThorough: isThorough)
     case .deflateNegotiation: try DeflateNegotiationFuzz.run(bytes)
     case .inflate: try InflateFuzz.run(bytes)
@@ -52,14 +60,6 @@ func require(_ condition: Bool, _ why: @autoclosure () -> String) throws(FuzzFai
 }
 
 extension Span where Element == UInt8 {
-  /// A copy, for the oracles: they are written over arrays.
-  var array: [UInt8] {
-    var copy: [UInt8] = []
-    copy.reserveCapacity(count)
-    for index in indices { copy.append(self[index]) }
-    return copy
-  }
-
   /// A number that depends on every byte, from which a target draws what the input does not say, such as where to split.
   public var fingerprint: UInt64 {
     var hash: UInt64 = 0xCBF2_9CE4_8422_2325

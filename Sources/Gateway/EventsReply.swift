@@ -1,0 +1,30 @@
+// What handlers of the application say to clients of the events dialect, as whole messages. Any thread.
+import Buffers
+import Dialects
+
+/// Native messages of the events dialect that are put together off the reactors.
+enum EventsReply {
+  /// A whole native event with a name and a body of the application's.
+  static func event(_ event: String, _ body: [UInt8]) -> [UInt8] {
+    var text = ByteBuffer(capacity: body.count + event.utf8.count + 32)
+    EventsEncoder.append(event.utf8.span, body: body.span, .native, to: &text)
+    return text.bytes.array
+  }
+
+  /// What a client is told when a handler has thrown; nil when there is nobody to tell. Only what the handler meant for
+  /// the client goes out.
+  static func failure(_ error: any Error) -> [UInt8]? {
+    var text = ByteBuffer(capacity: 64)
+    EventsEncoder.open("error", .native, to: &text)
+    switch error as? HandlerError {
+    case .disconnected: return nil
+    case .rejected(let reason): EventsEncoder.appendError(reason.utf8.span, to: &text)
+    case .timedOut: EventsEncoder.appendError(.handlerTimedOut, in: Span(), to: &text)
+    case nil:
+      if error is CancellationError { return nil }
+      EventsEncoder.appendError(.handlerFailed, in: Span(), to: &text)
+    }
+    EventsEncoder.close(.native, to: &text)
+    return text.bytes.array
+  }
+}
