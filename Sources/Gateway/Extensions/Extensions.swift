@@ -9,6 +9,10 @@ public struct Extensions: Sendable {
   public var events: [String: Handler] = [:]
   /// Walkers of the `walkers` dialect by name.
   public var walkers: [String: Walker] = [:]
+  /// Told of connections' lives.
+  public var hooks = Hooks()
+  /// Where there are HTTP endpoints or hooks: what became of their calls.
+  var counters: BackendCounters?
   /// Told of every connection's life; called on a reactor's thread, so it must only hand the event on.
   var lifecycle: (@Sendable (LifecycleEvent) -> Void)?
 
