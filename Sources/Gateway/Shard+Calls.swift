@@ -35,6 +35,7 @@ extension Shard where Kernel: ~Copyable {
   @inline(never)
   mutating func cancelCalls(_ slot: UInt32) {
     conversations.removeValue(forKey: slot)?.cancel()
+    walkersBacklogs[slot] = nil
   }
 
   /// The connection's queue has run empty: tasks that wait for that go on.
@@ -99,6 +100,7 @@ extension Shard where Kernel: ~Copyable {
     guard let conversation = conversations[slot], conversation.isIdle else { return }
     conversations.removeValue(forKey: slot)
     connections[slot].flags.remove(.hasCalls)
+    if connections[slot].role == .walkers { resumeWalkers(slot) }
   }
 
   /// Tells a waiter at once when nothing waits to be sent, else when that has gone.
@@ -154,6 +156,8 @@ extension Shard where Kernel: ~Copyable {
       // Interned as a JSON string, ready to be spliced into messages.
       JSONString.decode(bytes, JSONValue(kind: .string, start: 0, end: bytes.count), into: &text)
       return text.bytes.string
+    // The public root is nobody's.
+    case .walkers where !connections[slot].flags.contains(.authenticated): return nil
     default: return bytes.string
     }
   }

@@ -149,7 +149,8 @@ extension Shard where Kernel: ~Copyable {
     case .channels: receiveChannels(slot, opcode, message)
     case .echo: reply(slot, opcode, message)
     case .events: receiveEvents(slot, opcode, message)
-    case .none, .handlers, .sessions, .walkers: break
+    case .walkers: receiveWalkers(slot, opcode, message)
+    case .none, .handlers, .sessions: break
     }
   }
 

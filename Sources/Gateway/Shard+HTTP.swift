@@ -191,7 +191,8 @@ extension Shard where Kernel: ~Copyable {
     case .none, .echo: .accept(subprotocol: nil)
     case .channels: authenticateChannels(slot, head, bytes).map { .refuse($0) } ?? .accept(subprotocol: nil)
     case .events: authenticateEvents(slot, head, bytes)
-    case .handlers, .sessions, .walkers: .refuse(.notImplemented)
+    case .walkers: authenticateWalkers(slot, head, bytes)
+    case .handlers, .sessions: .refuse(.notImplemented)
     }
   }
 
@@ -200,7 +201,8 @@ extension Shard where Kernel: ~Copyable {
     switch role {
     case .channels: welcomeChannels(slot)
     case .events: welcomeEvents(slot)
-    case .none, .echo, .handlers, .sessions, .walkers: break
+    case .walkers: welcomeWalkers(slot)
+    case .none, .echo, .handlers, .sessions: break
     }
   }
 

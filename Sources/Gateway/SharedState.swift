@@ -61,6 +61,7 @@ final class SharedState: Sendable {
   let handlersVerifier: JWTVerifier?
   let sessionsVerifier: JWTVerifier?
   let walkersVerifier: JWTVerifier?
+  let walkersAuthenticator: WalkersAuthenticator
   let staticTokens: StaticTokens
   let origins: OriginPolicy
   /// Peers whose `X-Forwarded-For` is believed.
@@ -96,7 +97,7 @@ final class SharedState: Sendable {
     reactorCount = doorbells.count
     interest = Interest()
     commands = doorbells.map { CommandQueue(doorbell: $0) }
-    self.extensions = extensions.servingChat(with: DeterministicResponder())
+    self.extensions = extensions.servingChat(with: DeterministicResponder()).addingBuiltInWalkers()
     hasEventHandlers = self.extensions.events.count > 1
     eventsProduct = EventsProduct(configuration.events)
     metrics = doorbells.map { _ in AtomicWords(count: Counters.wordCount) }
@@ -121,7 +122,14 @@ final class SharedState: Sendable {
     deflateThresholdBytes = compression.thresholdBytes
     origins = try OriginPolicy(
       allowed: configuration.corsOrigins, allowsLocalhost: configuration.development)
-    endpoints = Endpoints(configuration, origins: origins)
+    var endpoints = Endpoints(configuration, origins: origins) { reason in
+      logger.log(.warning, "user-file-unusable", [("error", .text(reason))])
+    }
+    walkersAuthenticator = WalkersAuthenticator(verifier: walkersVerifier, accounts: endpoints.accounts)
+    let walkers = WalkerEndpoint(
+      walkers: self.extensions.walkers, authenticator: walkersAuthenticator, outlet: Outlet(commands, home: 0))
+    endpoints.runWalker = { request, name in walkers.answer(request, name: name) }
+    self.endpoints = endpoints
   }
 
   /// Counts a new connection; false when that is one more than the limit.
