@@ -58,7 +58,7 @@ final class ConformanceGateway {
   }
 
   /// The answer to an upgrade request, whatever it is.
-  func upgrade(_ target: String, headers: [String] = []) throws -> HTTPAnswer {
+  func upgrade(_ target: String, headers: [String] = []) throws -> TestSupport.HTTPAnswer {
     try HTTPExchange.perform(WebSocketClient.request(target, headers: headers), on: Socket(port: port))
   }
 
