@@ -47,8 +47,16 @@ public struct Outlet: Sendable {
     queues[home].push(.publish(.sessions, name: name.bytes.array, text: text.bytes.array))
   }
 
-  /// Sends raw JSON to every socket of each user of the `walkers` dialect, by root id (PROTOCOLS 5.3).
-  public func notify(users: [String], data: [UInt8]) { notify(.walkerUsers, users, data) }
+  /// Sends raw JSON to every socket of each user of the `walkers` dialect, by root id (PROTOCOLS 5.3). What is no root
+  /// id reaches nobody.
+  public func notify(users: [String], data: [UInt8]) {
+    let roots = users.compactMap { user in
+      var root = ByteBuffer(capacity: 64)
+      root.append(string: user)
+      return WalkersRoot.normalize(&root) ? root.bytes.string : nil
+    }
+    notify(.walkerUsers, roots, data)
+  }
 
   /// Sends raw JSON to every socket in each channel of the `walkers` dialect.
   public func notify(channels: [String], data: [UInt8]) { notify(.walkerChannels, channels, data) }
@@ -58,6 +66,16 @@ public struct Outlet: Sendable {
 
   private func notify(_ space: Space, _ names: [String], _ data: [UInt8]) {
     for name in names { queues[home].push(.publish(space, name: [UInt8](name.utf8), text: data)) }
+  }
+
+  /// Sends an event with raw JSON to everyone in a room of the `events` dialect, native and Socket.IO clients alike:
+  /// a room that handlers joined, a socket id, `session:<token>` or `user:<id>`. The empty room is everyone.
+  public func emit(event: String, data: [UInt8], room: String = "") {
+    queues[home].push(.emit(room: [UInt8](room.utf8), event: event, data))
+  }
+
+  func changeRoom(_ connection: ConnectionID, _ form: UInt8, _ room: String, joins: Bool) {
+    queues[connection.reactor].push(.room(connection, form: form, [UInt8](room.utf8), joins: joins))
   }
 
   /// Waits until a connection has room for more output.
