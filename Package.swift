@@ -60,7 +60,7 @@ let package = Package(
       name: "BackendsTests", dependencies: ["Backends", "TestSupport"], exclude: ["Servers"],
       swiftSettings: settings),
     .testTarget(
-      name: "GatewayTests", dependencies: ["TestSeeds", "Gateway", "EventLoop", "Wire", "Buffers"],
+      name: "GatewayTests", dependencies: ["TestSeeds", "Gateway", "EventLoop", "Wire", "Auth", "Buffers"],
       swiftSettings: settings),
     .target(name: "TestSupport", dependencies: ["Auth"], path: "Tests/Support", swiftSettings: settings),
     .testTarget(
@@ -84,6 +84,8 @@ let package = Package(
       dependencies: ["TestSeeds", "Gateway", "Dialects", "Wire", "Compression", "CZlib", "Auth", "Buffers"],
       path: "Tests/Fuzz/Targets", swiftSettings: settings),
     .testTarget(name: "FuzzReplayTests", dependencies: ["FuzzTargets", "TestSeeds"], swiftSettings: settings),
+    .testTarget(
+      name: "ClientTests", dependencies: ["martlet", "TestSupport"], exclude: ["Scripts"], swiftSettings: settings),
     .testTarget(name: "BenchTests", dependencies: ["TestSeeds", "BenchKit", "martlet-bench"], swiftSettings: settings),
   ]
 )

@@ -47,8 +47,8 @@ extension UserFile {
   /// Reads the file, lets `change` alter it, and puts the outcome in its place, while no other call does the same.
   ///
   /// The new file is written and synchronised beside the old one and then renamed, so that a reader sees one or the
-  /// other, whole. It has the owner and group of the old one and its mode; a new one has mode 0600 and, where root makes
-  /// it, the owner of its directory. A missing file holds no users. Nothing is written when `change` returns false.
+  /// other, whole. It has the owner, group and mode of the old one; a new one has mode 0600 and, where root makes it,
+  /// the owner of its directory. A missing file holds no users. Nothing is written when `change` returns false.
   @discardableResult
   public static func update(
     path: String, _ change: (inout UserFile) throws(UserFileError) -> Bool

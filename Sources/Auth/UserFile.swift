@@ -4,8 +4,11 @@
 public struct UserFileError: Error, Sendable, Equatable, CustomStringConvertible {
   /// The path, the line where there is one, and the reason. Never a hash.
   public let description: String
+  /// Whether the file could be read, but not what it holds.
+  public let isInContents: Bool
 
-  init(_ path: String, line: Int? = nil, _ reason: String) {
+  init(_ path: String, line: Int? = nil, isInContents: Bool = false, _ reason: String) {
+    self.isInContents = isInContents || line != nil
     description = "\(path)\(line.map { ":\($0)" } ?? ""): \(reason)"
   }
 }
@@ -30,9 +33,11 @@ public struct UserFile: Sendable {
   /// The users in `bytes`, which is what the file at `path` holds.
   public init(_ bytes: [UInt8], path: String) throws(UserFileError) {
     guard bytes.count <= Self.fileBytesMax else {
-      throw UserFileError(path, "longer than \(Self.fileBytesMax) bytes")
+      throw UserFileError(path, isInContents: true, "longer than \(Self.fileBytesMax) bytes")
     }
-    guard let text = String(validating: bytes, as: UTF8.self) else { throw UserFileError(path, "is not UTF-8") }
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw UserFileError(path, isInContents: true, "is not UTF-8")
+    }
     var parts = text.split(separator: "\n", omittingEmptySubsequences: false)
     if parts.last?.isEmpty == true { parts.removeLast() }
     for (index, line) in parts.enumerated() {
@@ -51,7 +56,9 @@ public struct UserFile: Sendable {
         throw UserFileError(path, line: index + 1, "a second line for this user")
       }
     }
-    if hashes.count > Self.usersMax { throw UserFileError(path, "more than \(Self.usersMax) users") }
+    if hashes.count > Self.usersMax {
+      throw UserFileError(path, isInContents: true, "more than \(Self.usersMax) users")
+    }
   }
 
   /// The users' names, in the order of the file.

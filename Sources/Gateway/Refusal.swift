@@ -9,7 +9,7 @@ enum Refusal: UInt8, CaseIterable {
   case contentTooLarge, uriTooLong, upgradeRequired, tooManyRequests, headerFieldsTooLarge, notImplemented
   case serviceUnavailable, versionNotSupported, otherStatus
   case invalidJSON, unknownAction, missingChannel, invalidChannel, invalidFilters, tooManySubscriptions
-  case tooManyCalls, handlerFailed
+  case tooManyCalls, handlerFailed, invalidMember, tooManyTargets, unauthenticatedCall
 
   var label: StaticString {
     switch self {
@@ -37,6 +37,9 @@ enum Refusal: UInt8, CaseIterable {
     case .tooManySubscriptions: "message_too_many_subscriptions"
     case .tooManyCalls: "message_too_many_calls"
     case .handlerFailed: "message_handler_failed"
+    case .invalidMember: "message_invalid_member"
+    case .tooManyTargets: "message_too_many_targets"
+    case .unauthenticatedCall: "message_unauthenticated_call"
     }
   }
 
@@ -70,6 +73,15 @@ enum Refusal: UInt8, CaseIterable {
     case .invalidChannel: self = .invalidChannel
     case .invalidFilters: self = .invalidFilters
     case .tooManySubscriptions: self = .tooManySubscriptions
+    }
+  }
+
+  init(_ refusal: WalkersRefusal) {
+    switch refusal {
+    case .invalidJSON: self = .invalidJSON
+    case .unknownType: self = .unknownAction
+    case .invalidMember: self = .invalidMember
+    case .tooManyTargets: self = .tooManyTargets
     }
   }
 

@@ -35,6 +35,7 @@ extension Shard where Kernel: ~Copyable {
   @inline(never)
   mutating func cancelCalls(_ slot: UInt32) {
     conversations.removeValue(forKey: slot)?.cancel()
+    walkersBacklogs[slot] = nil
   }
 
   /// The connection's queue has run empty: tasks that wait for that go on.
@@ -101,6 +102,7 @@ extension Shard where Kernel: ~Copyable {
     guard conversation.isIdle else { return }
     conversations.removeValue(forKey: slot)
     connections[slot].flags.remove(.hasCalls)
+    if connections[slot].role == .walkers { resumeWalkers(slot) }
   }
 
   /// Tells a waiter at once when nothing waits to be sent, else when that has gone.
@@ -156,8 +158,9 @@ extension Shard where Kernel: ~Copyable {
       // Interned as a JSON string, ready to be spliced into messages.
       JSONString.decode(bytes, JSONValue(kind: .string, start: 0, end: bytes.count), into: &text)
       return text.bytes.string
-    // What an anonymous client calls itself proves nothing.
+    // What an anonymous client calls itself proves nothing, and the public root is nobody's.
     case .sessions where !connections[slot].flags.contains(.authenticated): return nil
+    case .walkers where !connections[slot].flags.contains(.authenticated): return nil
     default: return bytes.string
     }
   }

@@ -151,7 +151,8 @@ extension Shard where Kernel: ~Copyable {
     case .events: receiveEvents(slot, opcode, message)
     case .handlers: receiveHandlers(slot, opcode, message)
     case .sessions: receiveSessions(slot, opcode, message)
-    case .none, .walkers: break
+    case .walkers: receiveWalkers(slot, opcode, message)
+    case .none: break
     }
   }
 

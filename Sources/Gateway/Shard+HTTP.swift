@@ -193,7 +193,7 @@ extension Shard where Kernel: ~Copyable {
     case .events: authenticateEvents(slot, head, bytes)
     case .handlers: authenticateHandlers(slot, head, bytes, isAlone: mount.target == .dialect(.handlers))
     case .sessions: authenticateSessions(slot, head, bytes)
-    case .walkers: .refuse(.notImplemented)
+    case .walkers: authenticateWalkers(slot, head, bytes)
     }
   }
 
@@ -202,7 +202,8 @@ extension Shard where Kernel: ~Copyable {
     switch role {
     case .channels: welcomeChannels(slot)
     case .events: welcomeEvents(slot)
-    case .none, .echo, .handlers, .sessions, .walkers: break
+    case .walkers: welcomeWalkers(slot)
+    case .none, .echo, .handlers, .sessions: break
     }
   }
 

@@ -62,6 +62,8 @@ struct Shard<Kernel: Network & ~Copyable>: ~Copyable {
   let commands: CommandQueue
   /// Connections for which handlers of the application are at work.
   var conversations: [UInt32: Conversation] = [:]
+  /// Messages of walkers clients that wait for a walker of theirs to end; only where there are calls.
+  var walkersBacklogs: [UInt32: WalkersBacklog] = [:]
 
   // Compression: one set of windows for all connections that keep no context.
   var inflater = Inflater()

@@ -53,14 +53,13 @@ final class SharedState: Sendable {
   let hasEventHandlers: Bool
   /// How the events dialect introduces itself.
   let eventsProduct: EventsProduct
-  /// Who the clients of the events dialect are.
-  let eventSessions = EventSessionStore()
   /// Plain HTTP.
   let endpoints: Endpoints
   let channelsVerifier: JWTVerifier?
   let handlersVerifier: JWTVerifier?
   let sessionsVerifier: JWTVerifier?
   let walkersVerifier: JWTVerifier?
+  let walkersAuthenticator: WalkersAuthenticator
   let staticTokens: StaticTokens
   let origins: OriginPolicy
   /// Peers whose `X-Forwarded-For` is believed.
@@ -96,7 +95,7 @@ final class SharedState: Sendable {
     reactorCount = doorbells.count
     interest = Interest()
     commands = doorbells.map { CommandQueue(doorbell: $0) }
-    self.extensions = extensions.servingChat(with: DeterministicResponder())
+    self.extensions = extensions.servingChat.addingBuiltInWalkers()
     hasEventHandlers = self.extensions.events.count > 1
     eventsProduct = EventsProduct(configuration.events)
     metrics = doorbells.map { _ in AtomicWords(count: Counters.wordCount) }
@@ -121,8 +120,18 @@ final class SharedState: Sendable {
     deflateThresholdBytes = compression.thresholdBytes
     origins = try OriginPolicy(
       allowed: configuration.corsOrigins, allowsLocalhost: configuration.development)
-    endpoints = Endpoints(configuration, origins: origins)
+    var endpoints = Endpoints(configuration, origins: origins) { reason in
+      logger.log(.warning, "user-file-unusable", [("error", .text(reason))])
+    }
+    walkersAuthenticator = WalkersAuthenticator(verifier: walkersVerifier, accounts: endpoints.accounts)
+    let walkers = WalkerEndpoint(
+      walkers: self.extensions.walkers, authenticator: walkersAuthenticator, outlet: Outlet(commands, home: 0))
+    endpoints.runWalker = { request, name in walkers.answer(request, name: name) }
+    self.endpoints = endpoints
   }
+
+  /// The sessions of the events dialect.
+  var eventSessions: SessionStore { endpoints.sessions }
 
   /// Counts a new connection; false when that is one more than the limit.
   func enterConnection() -> Bool {

@@ -16,7 +16,31 @@ struct WalkersContextTests {
 
   @Test("a body for a walker with an integer", arguments: WalkersGolden.bodies)
   func bodies(row: WalkersRow) {
-    #expect(Walkers.context(row.message, Self.val, from: .body) == row.outcome)
+    #expect(Walkers.body(row.message, Self.val) == row.outcome)
+  }
+
+  @Test(
+    "a body that is no context says why",
+    arguments: [
+      ("", Walkers.error("missing", #"["body"]"#, "Field required", "null")),
+      (" ", Walkers.error("json_invalid", #"["body",1]"#, "JSON decode error", "{}")),
+      (#"{"val":1"#, Walkers.error("json_invalid", #"["body",8]"#, "JSON decode error", "{}")),
+      (
+        " [1] ",
+        Walkers.error(
+          "model_attributes_type", #"["body"]"#,
+          "Input should be a valid dictionary or object to extract fields from", "[1]")
+      ),
+    ])
+  func wrongBodies(text: String, error: String) {
+    #expect(Walkers.body(text, Self.val) == #"{"detail":[\#(error)]}"#)
+  }
+
+  @Test("a walker without required fields needs no body")
+  func emptyBodies() {
+    #expect(Walkers.body("", []) == "{}")
+    #expect(Walkers.body("", [WalkersField("val", .integer, isRequired: false)]) == "{}")
+    #expect(Walkers.body(#" {"val":"7"} "#, Self.val) == #"{"val":7}"#)
   }
 
   @Test("a context that was left out is an empty one")

@@ -31,7 +31,7 @@ struct WalkersSessionTests {
       (#"{"type":"walker","walker":1}"#, .invalidMember), (#"{"type":"change_user","token":1}"#, .invalidMember),
     ])
   func refusals(message: String, refusal: WalkersRefusal) {
-    let found = Walkers.refusal(message, targetsMax: 2)
+    let found = Walkers.refusal(message, limits: WalkersLimits(targetsMax: 2, bytesMax: 1_000))
     #expect(found == refusal)
   }
 
@@ -68,12 +68,27 @@ struct WalkersSessionTests {
       let ids = Array(repeating: #""a""#, count: count).joined(separator: ",")
       return #"{"type":"client","client_ids":[\#(ids)],"data":{}}"#
     }
-    #expect(Walkers.outcome(message(3), targetsMax: 3) == #"clients ["a","a","a"] {}"#)
+    let limits = WalkersLimits(targetsMax: 3, bytesMax: 1_000)
+    #expect(Walkers.outcome(message(3), limits: limits) == #"clients ["a","a","a"] {}"#)
     let text = "List should have at most 3 items after validation, not 4"
     let error = Walkers.error("too_long", #"["event","client","client_ids"]"#, text, #"["a","a","a","a"]"#)
-    #expect(Walkers.outcome(message(4), targetsMax: 3) == #"{"error":[\#(error)]}"#)
+    #expect(Walkers.outcome(message(4), limits: limits) == #"{"error":[\#(error)]}"#)
     let wrong = #"{"type":"client","client_ids":[1,2,3,4],"data":{}}"#
-    #expect(Walkers.faults(Walkers.outcome(wrong, targetsMax: 3)) == ["too_long event.client.client_ids"])
+    #expect(Walkers.faults(Walkers.outcome(wrong, limits: limits)) == ["too_long event.client.client_ids"])
+  }
+
+  @Test("the more data an event has, the fewer ids it may name, but always one")
+  func targetsByData() {
+    func outcome(_ count: Int, _ bytes: Int) -> [String] {
+      let ids = Array(repeating: #""a""#, count: count).joined(separator: ",")
+      let data = #"{"a":"\#(String(repeating: "x", count: bytes - 8))"}"#
+      let limits = WalkersLimits(targetsMax: 10, bytesMax: 1_000)
+      return Walkers.faults(
+        Walkers.outcome(#"{"type":"client","data":\#(data),"client_ids":[\#(ids)]}"#, limits: limits))
+    }
+    #expect(outcome(10, 100) == [] && outcome(10, 101) == ["too_long event.client.client_ids"])
+    #expect(outcome(9, 101) == [] && outcome(1, 5_000) == [])
+    #expect(outcome(2, 5_000) == ["too_long event.client.client_ids"])
   }
 
   private static let zeros = String(repeating: "0", count: 24)

@@ -85,6 +85,40 @@ public enum WalkersContext {
     }
   }
 
+  /// Checks the whole `body` of a request as `check` does a context. An empty one is a context that was left out, which
+  /// is an error where a field is required.
+  public static func check(
+    body: Span<UInt8>, fields: [WalkersField], errors: inout WalkersErrors, into checked: inout ByteBuffer
+  ) {
+    var location = WalkersLocation(prefix: WalkersSource.body.prefix)
+    if body.isEmpty {
+      if fields.contains(where: \.isRequired) {
+        errors.add(.missing, at: location, input: "null".utf8Span.span)
+      } else {
+        checked.append("{}")
+      }
+      return
+    }
+    let context: JSONValue
+    do throws(JSONError) {
+      guard UTF8Validator.isValid(body) else { throw JSONError.syntax(at: 0) }
+      context = try JSONScanner.validate(body)
+    } catch {
+      switch error {
+      case .syntax(let at), .controlCharacter(let at), .loneSurrogate(let at), .numberRange(let at):
+        location.index = at
+      case .depth, .duplicateMember: location.index = 0
+      }
+      errors.add(.notJSON, at: location, input: "{}".utf8Span.span)
+      return
+    }
+    guard context.kind == .object else {
+      errors.add(.notAnObject, at: location, input: body.extracting(context.range))
+      return
+    }
+    check(context, in: body, fields: fields, from: .body, errors: &errors, into: &checked)
+  }
+
   /// Appends the text of the string member `name` of a context that has been checked; false when it has none.
   public static func string(_ name: StaticString, in context: Span<UInt8>, into out: inout ByteBuffer) -> Bool {
     guard let object = try? JSONScanner.scan(context, keys: JSONKeySet(name)), let value = object[0],
@@ -105,10 +139,7 @@ public enum WalkersContext {
     if let context {
       errors.add(.missing, at: location, input: bytes.extracting(context.range))
     } else {
-      let none: StaticString = "{}"
-      var empty = ByteBuffer(capacity: 2)
-      empty.append(none)
-      errors.add(.missing, at: location, input: empty.bytes)
+      errors.add(.missing, at: location, input: "{}".utf8Span.span)
     }
   }
 

@@ -4,7 +4,7 @@ import Wire
 
 /// What can be wrong with a value, in the words that clients of the walkers dialect may compare with (PROTOCOLS 5.2).
 public enum WalkersFault: Sendable, Equatable {
-  case notAnObject, noTag, missing
+  case notAnObject, noTag, missing, notJSON
   case notAString, notAList, notADictionary
   case notAnInteger, unreadableInteger, fractionalInteger, hugeInteger
   case notANumber, unreadableNumber, infiniteNumber
@@ -19,6 +19,7 @@ public enum WalkersFault: Sendable, Equatable {
     case .notAnObject: "model_attributes_type"
     case .noTag: "union_tag_not_found"
     case .missing: "missing"
+    case .notJSON: "json_invalid"
     case .notAString: "string_type"
     case .notAList: "list_type"
     case .notADictionary: "dict_type"
@@ -42,6 +43,7 @@ public enum WalkersFault: Sendable, Equatable {
     case .notAnObject: "Input should be a valid dictionary or object to extract fields from"
     case .noTag: "Unable to extract tag using discriminator 'type'"
     case .missing: "Field required"
+    case .notJSON: "JSON decode error"
     case .notAString: "Input should be a valid string"
     case .notAList: "Input should be a valid list"
     case .notADictionary: "Input should be a valid dictionary"

@@ -18,6 +18,9 @@ public enum WalkersRoot {
     return digits(decoded.bytes) != nil
   }
 
+  /// Whether `id` is a root id. For cold paths.
+  public static func isValid(_ id: String) -> Bool { digits(id.utf8Span.span) != nil }
+
   /// Replaces the root id in `text` by its comparable form. False, and `text` as it was, when it is none.
   public static func normalize(_ text: inout ByteBuffer) -> Bool {
     guard let digits = digits(text.bytes) else { return false }

@@ -33,15 +33,32 @@ public enum WalkersRefusal: Sendable, Equatable {
   case tooManyTargets
 }
 
+/// How much one event may ask for.
+public struct WalkersLimits: Sendable, Equatable, BitwiseCopyable {
+  /// Ids that an event may name.
+  public var targetsMax: Int
+  /// Bytes of data that an event may send, times the ids that it names: one large message to each of a thousand would
+  /// be a gigabyte of work. A single id is always allowed.
+  public var bytesMax: Int
+
+  public init(targetsMax: Int, bytesMax: Int) {
+    self.targetsMax = targetsMax
+    self.bytesMax = bytesMax
+  }
+
+  /// Ids that an event with so many bytes of data may name.
+  func targetsMax(dataBytes: Int) -> Int { min(targetsMax, max(1, bytesMax / max(1, dataBytes))) }
+}
+
 /// Reads the messages of the walkers dialect.
 public enum WalkersSession {
   static let keys = JSONKeySet("type", "root_ids", "channel_ids", "client_ids", "data", "token")
   static let walkerKeys = JSONKeySet("walker", "node", "response", "context")
 
   /// Reads one text message, which must be valid UTF-8. What is wrong with it is listed in `errors`, which is emptied
-  /// before. `targetsMax` is how many ids an event may name.
+  /// before.
   public static func receive(
-    _ bytes: Span<UInt8>, targetsMax: Int, errors: inout WalkersErrors
+    _ bytes: Span<UInt8>, limits: WalkersLimits, errors: inout WalkersErrors
   ) -> WalkersAction {
     errors.removeAll()
     let message: JSONTopLevel
@@ -54,9 +71,9 @@ public enum WalkersSession {
     }
     switch tag(bytes, type) {
     case .connection: return .connection
-    case .user: return notify(.users, bytes, message, message[1], targetsMax, &errors)
-    case .channel: return notify(.channels, bytes, message, message[2], targetsMax, &errors)
-    case .client: return notify(.clients, bytes, message, message[3], targetsMax, &errors)
+    case .user: return notify(.users, bytes, message, message[1], limits, &errors)
+    case .channel: return notify(.channels, bytes, message, message[2], limits, &errors)
+    case .client: return notify(.clients, bytes, message, message[3], limits, &errors)
     case .changeUser: return changeUser(bytes, message[5], &errors)
     case .walker: return walker(bytes, &errors)
     case nil:
@@ -108,8 +125,8 @@ public enum WalkersSession {
   // MARK: Events
 
   private static func notify(
-    _ target: WalkersTarget, _ bytes: Span<UInt8>, _ message: JSONTopLevel, _ ids: JSONValue?, _ targetsMax: Int,
-    _ errors: inout WalkersErrors
+    _ target: WalkersTarget, _ bytes: Span<UInt8>, _ message: JSONTopLevel, _ ids: JSONValue?,
+    _ limits: WalkersLimits, _ errors: inout WalkersErrors
   ) -> WalkersAction {
     var location: WalkersLocation
     switch target {
@@ -119,6 +136,8 @@ public enum WalkersSession {
     }
     var refusal = WalkersRefusal.invalidMember
     if let ids {
+      let dataBytes = message[4].map { $0.end - $0.start } ?? 0
+      let targetsMax = limits.targetsMax(dataBytes: dataBytes)
       if !checkIds(bytes, ids, targetsMax, location, &errors) { refusal = .tooManyTargets }
     } else {
       errors.add(.missing, at: location, input: bytes.extracting(message.value.range))

@@ -29,6 +29,8 @@ final class AddressTable: Sendable {
 
   private let connectionsMax: UInt32
   private let acceptsPerSecondMax: UInt32
+  /// What one costs: a token, or sixty where the rate is one a minute.
+  private let cost: UInt32
   private let exemptsLocal: Bool
   private let seed: UInt64
   private let shards: [AddressShard]
@@ -36,9 +38,19 @@ final class AddressTable: Sendable {
   /// A table with these limits, each 0 for none; with both 0 it tracks nothing and costs nothing. `exemptsLocal` leaves
   /// loopback and Unix-domain peers out, which on most machines are a proxy. Values past 32 bits are as good as none
   /// and are cut.
-  init(connectionsMax: Int, acceptsPerSecondMax: Int, exemptsLocal: Bool) {
+  convenience init(connectionsMax: Int, acceptsPerSecondMax: Int, exemptsLocal: Bool) {
+    self.init(connectionsMax: connectionsMax, rate: acceptsPerSecondMax, cost: 1, exemptsLocal: exemptsLocal)
+  }
+
+  /// A table for a rate of attempts in a minute, which may be saved up; 0 for none.
+  convenience init(attemptsPerMinuteMax: Int, exemptsLocal: Bool) {
+    self.init(connectionsMax: 0, rate: attemptsPerMinuteMax, cost: 60, exemptsLocal: exemptsLocal)
+  }
+
+  private init(connectionsMax: Int, rate: Int, cost: UInt32, exemptsLocal: Bool) {
     self.connectionsMax = UInt32(clamping: connectionsMax)
-    self.acceptsPerSecondMax = UInt32(clamping: acceptsPerSecondMax)
+    acceptsPerSecondMax = UInt32(clamping: rate)
+    self.cost = cost
     self.exemptsLocal = exemptsLocal
     seed = UInt64.random(in: 0...UInt64.max)
     let isOn = self.connectionsMax > 0 || self.acceptsPerSecondMax > 0
@@ -58,7 +70,10 @@ final class AddressTable: Sendable {
       guard let index = slot(of: key, in: &entries, place.ways, now: now) else { return .admitted }
       if connectionsMax > 0 && entries[index].connections >= connectionsMax { return .tooMany }
       let rate = acceptsPerSecondMax
-      if !entries[index].bucket.take(1, rate: rate, burst: rate, nowMilliseconds: now) { return .tooFast }
+      let burst = rate.multipliedReportingOverflow(by: cost)
+      let isTaken = entries[index].bucket.take(
+        cost, rate: rate, burst: burst.overflow ? .max : burst.partialValue, nowMilliseconds: now)
+      if !isTaken { return .tooFast }
       entries[index].connections &+= 1
       return .admitted
     }

@@ -35,6 +35,10 @@ extension Limits {
   /// Milliseconds that an endpoint has for its answer before the client gets 504. Longer than any work of its own.
   public static var answerMilliseconds: UInt64 { 120_000 }
 
+  /// Bytes of data that one notification of the walkers dialect may send, times the ids that it names: four of the
+  /// longest messages, a tenth of a second's work if all of them are compressed.
+  public static var notifyBytesMax: Int { 4_194_304 }
+
   // MARK: Memory
 
   /// Bytes of outgoing chunks that slow subscribers may keep alive on one reactor; past it those that need the oldest
@@ -67,4 +71,11 @@ extension Limits {
 
   /// Milliseconds after which the timer of an echo connection looks at it again; there is nothing to do then.
   public static var echoIdleMilliseconds: Int { 3_600_000 }
+
+  // MARK: Accounts
+
+  /// Tokens of walkers logins that are valid at a time, some 20 MB; past it a login is answered 503.
+  public static var walkerTokensMax: Int { 200_000 }
+  /// Longest user name, email address or session name in bytes that an endpoint takes.
+  public static var accountNameBytesMax: Int { 255 }
 }

@@ -47,8 +47,16 @@ public struct Outlet: Sendable {
     queues[home].push(.publish(.sessions, name: name.bytes.array, text: text.bytes.array))
   }
 
-  /// Sends raw JSON to every socket of each user of the `walkers` dialect, by root id (PROTOCOLS 5.3).
-  public func notify(users: [String], data: [UInt8]) { notify(.walkerUsers, users, data) }
+  /// Sends raw JSON to every socket of each user of the `walkers` dialect, by root id (PROTOCOLS 5.3). What is no root
+  /// id reaches nobody.
+  public func notify(users: [String], data: [UInt8]) {
+    let roots = users.compactMap { user in
+      var root = ByteBuffer(capacity: 64)
+      root.append(string: user)
+      return WalkersRoot.normalize(&root) ? root.bytes.string : nil
+    }
+    notify(.walkerUsers, roots, data)
+  }
 
   /// Sends raw JSON to every socket in each channel of the `walkers` dialect.
   public func notify(channels: [String], data: [UInt8]) { notify(.walkerChannels, channels, data) }

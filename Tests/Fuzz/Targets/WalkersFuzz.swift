@@ -6,13 +6,14 @@ import Dialects
 import Wire
 
 enum WalkersFuzz {
-  static let targetsMax = 4
+  private static let targetsMax = 4
+  private static let limits = WalkersLimits(targetsMax: targetsMax, bytesMax: 4_194_304)
 
   /// The whole input is the message; its context, or the message itself, is the context of a walker with all kinds of
   /// fields.
   static func run(_ bytes: Span<UInt8>, isThorough: Bool) throws(FuzzFailure) {
     var errors = WalkersErrors()
-    let action = WalkersSession.receive(bytes, targetsMax: targetsMax, errors: &errors)
+    let action = WalkersSession.receive(bytes, limits: limits, errors: &errors)
     let copy = bytes.array
     guard String(validating: copy, as: UTF8.self) != nil else { return }
     let (tree, _) = JSONScanFuzz.reference(copy)
