@@ -62,6 +62,18 @@ extension Shard where Kernel: ~Copyable {
         broadcast(channel, data)
       case .answer(let id, let answer):
         if connections.isCurrent(id.token) { finishAnswer(id.token.index, answer) }
+      case .emit(let room, let event, let data):
+        emit(room, event, data)
+      case .room(let id, let form, let room, let joins):
+        if connections.isCurrent(id.token) { changeRoom(id.token.index, form, room, joins: joins) }
+      case .request(let id, let namespace, let event, let data, let waiter):
+        if connections.isCurrent(id.token) {
+          request(id.token.index, namespace, event, data, waiter)
+        } else {
+          waiter.fail()
+        }
+      case .adopt(let handover):
+        adopt(handover)
       case .callEnded(let id, let isOrdered):
         if connections.isCurrent(id.token) { callEnded(id.token.index, isOrdered) }
       case .awaitRoom(let id, let waiter):
@@ -158,9 +170,10 @@ extension Shard where Kernel: ~Copyable {
       // Interned as a JSON string, ready to be spliced into messages.
       JSONString.decode(bytes, JSONValue(kind: .string, start: 0, end: bytes.count), into: &text)
       return text.bytes.string
-    // What an anonymous client calls itself proves nothing, and the public root is nobody's.
-    case .sessions where !connections[slot].flags.contains(.authenticated): return nil
+    // The public root is nobody's.
     case .walkers where !connections[slot].flags.contains(.authenticated): return nil
+    // What an anonymous client calls itself proves nothing.
+    case .sessions where !connections[slot].flags.contains(.authenticated): return nil
     default: return bytes.string
     }
   }
