@@ -49,8 +49,7 @@ export async function events(context) {
   const rest = (async () => {
     for await (const chunk of cut) check(chunk !== '', 'a chunk');
   })();
-  await client.close();
-  await refused(rest, library.ClosedError, 'a reply that is cut off');
+  await Promise.all([client.close(), refused(rest, library.ClosedError, 'a reply that is cut off')]);
 
   const session = await soon(library.EventsClient.acquireSession(config.url), 'a session on request');
   const given = clientOf(context, { token: session.token });
@@ -76,6 +75,7 @@ export async function eventsRestart(context) {
   const received = [];
   client.on('echo_response', (data) => received.push(data.received));
   for (let number = 0; number < 49; number++) client.emit('echo', number);
+  // Its reply is told from those of the events before it.
   const last = client.echo('last');
   const reply = client.aiChat('Asked offline').text();
   await control('start');
