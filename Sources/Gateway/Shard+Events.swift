@@ -9,7 +9,6 @@ extension Shard where Kernel: ~Copyable {
   mutating func authenticateEvents(
     _ slot: UInt32, _ head: HTTPRequestHead, _ bytes: Span<UInt8>
   ) -> UpgradeVerdict {
-    if EventsAuthenticator.isSocketIO(head, bytes) { return .refuse(.notImplemented) }
     guard EventsAuthenticator.token(head, bytes, into: &nameScratch) else {
       return .refuse(.unauthorized, "Authentication token required")
     }

@@ -6,6 +6,7 @@ import Dialects
 import EventLoop
 import Synchronization
 import Topics
+import Wire
 
 /// One listening socket as the reactors see it.
 struct ListenerState: Sendable {
@@ -66,6 +67,8 @@ final class SharedState: Sendable {
   let trustedProxies: AddressRanges
   /// Connections and accept rates by client address.
   let addresses: AddressTable
+  /// Clocks and sizes of Engine.IO.
+  let engineSettings: EngineSettings
   /// Nil where compression is off.
   let deflatePolicy: DeflatePolicy?
   /// Shortest message that is compressed.
@@ -117,6 +120,8 @@ final class SharedState: Sendable {
       ? DeflatePolicy(
         allowsContextTakeover: compression.contextTakeover, windowBitsMax: UInt8(clamping: compression.windowBits),
         level: UInt8(clamping: compression.level)) : nil
+    engineSettings = EngineSettings(
+      wire: EngineIOSettings(), joinMilliseconds: 45_000, upgradeMilliseconds: 10_000)
     deflateThresholdBytes = compression.thresholdBytes
     origins = try OriginPolicy(
       allowed: configuration.corsOrigins, allowsLocalhost: configuration.development)

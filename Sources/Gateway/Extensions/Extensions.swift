@@ -12,6 +12,9 @@ public struct Extensions: Sendable {
   public var chatResponder: (any ChatResponder)?
   /// Walkers of the `walkers` dialect by name.
   public var walkers: [String: Walker] = [:]
+  /// Where handlers run; nil stands for the threads that Swift gives all tasks. For handlers that block a thread, which
+  /// would keep the others waiting, and for processes whose own tasks do.
+  public var executor: (any TaskExecutor)?
   /// Told of every connection's life; called on a reactor's thread, so it must only hand the event on.
   var lifecycle: (@Sendable (LifecycleEvent) -> Void)?
 
