@@ -69,6 +69,17 @@ extension Limits {
   /// Seconds in `Retry-After` of a 503.
   public static var retryAfterSeconds: Int { 5 }
 
+  // MARK: Hooks
+
+  /// Events of connections' lives that wait to be told to hooks; the newest are dropped. A minute of a busy gateway's
+  /// connections, at 200 bytes each.
+  static var hooksQueuedMax: Int { 16_384 }
+  /// Hooks that run at the same time: a quarter of the default places for calls to a back end, so that handlers keep
+  /// theirs.
+  static var hookWorkersMax: Int { 16 }
+  /// Milliseconds that a gateway that stops gives hooks to be told of the last disconnections.
+  static var hookDrainMilliseconds: Int { 3_000 }
+
   // MARK: Development
 
   /// Milliseconds after which the timer of an echo connection looks at it again; there is nothing to do then.

@@ -15,6 +15,10 @@ public struct Extensions: Sendable {
   /// Where handlers run; nil stands for the threads that Swift gives all tasks. For handlers that block a thread, which
   /// would keep the others waiting, and for processes whose own tasks do.
   public var executor: (any TaskExecutor)?
+  /// Told of connections' lives.
+  public var hooks = Hooks()
+  /// Where there are HTTP endpoints or hooks: what became of their calls.
+  var counters: BackendCounters?
   /// Told of every connection's life; called on a reactor's thread, so it must only hand the event on.
   var lifecycle: (@Sendable (LifecycleEvent) -> Void)?
 
