@@ -30,7 +30,8 @@ let package = Package(
     .target(name: "EventLoop", dependencies: ["CLinux", "Buffers"], swiftSettings: settings),
     .target(name: "Backends", dependencies: ["CCurl", "Auth", "EventLoop", "Buffers"], swiftSettings: settings),
     .target(
-      name: "Gateway", dependencies: ["EventLoop", "Compression", "Dialects", "Topics", "Wire", "Auth", "Buffers"],
+      name: "Gateway",
+      dependencies: ["Backends", "EventLoop", "Compression", "Dialects", "Topics", "Wire", "Auth", "Buffers"],
       swiftSettings: settings),
     .executableTarget(name: "martlet", dependencies: ["Gateway", "Auth"], swiftSettings: settings),
     .target(
@@ -60,7 +61,8 @@ let package = Package(
       name: "BackendsTests", dependencies: ["Backends", "TestSupport"], exclude: ["Servers"],
       swiftSettings: settings),
     .testTarget(
-      name: "GatewayTests", dependencies: ["TestSeeds", "Gateway", "EventLoop", "Wire", "Auth", "Buffers"],
+      name: "GatewayTests",
+      dependencies: ["TestSupport", "TestSeeds", "Backends", "Gateway", "EventLoop", "Wire", "Auth", "Buffers"],
       swiftSettings: settings),
     .target(name: "TestSupport", dependencies: ["Auth"], path: "Tests/Support", swiftSettings: settings),
     .testTarget(
@@ -74,6 +76,8 @@ let package = Package(
     .testTarget(
       name: "SimulationTests", dependencies: ["TestSeeds", "Gateway", "Topics", "Auth", "EventLoop", "Buffers"],
       swiftSettings: settings),
+    .testTarget(
+      name: "CommandLineTests", dependencies: ["martlet", "Gateway", "Auth", "Buffers"], swiftSettings: settings),
     .testTarget(name: "CommandLineTests", dependencies: ["martlet", "Gateway", "Auth"], swiftSettings: settings),
     .testTarget(
       name: "MartletClientTests",
@@ -84,6 +88,8 @@ let package = Package(
       dependencies: ["TestSeeds", "Gateway", "Dialects", "Wire", "Compression", "CZlib", "Auth", "Buffers"],
       path: "Tests/Fuzz/Targets", swiftSettings: settings),
     .testTarget(name: "FuzzReplayTests", dependencies: ["FuzzTargets", "TestSeeds"], swiftSettings: settings),
+    .testTarget(
+      name: "ClientTests", dependencies: ["martlet", "TestSupport"], exclude: ["Scripts"], swiftSettings: settings),
     .testTarget(name: "BenchTests", dependencies: ["TestSeeds", "BenchKit", "martlet-bench"], swiftSettings: settings),
   ]
 )

@@ -8,9 +8,15 @@ node_has_websocket() {
   node -e 'process.exit(typeof WebSocket === "function" ? 0 : 1)' 2>/dev/null ||
     node --experimental-websocket -e 'process.exit(typeof WebSocket === "function" ? 0 : 1)' 2>/dev/null
 }
+# A browser for the tests of the JavaScript client: Chromium by any of its names, or what the tests are told to use.
+has_browser() {
+  [ -n "${MARTLET_TEST_BROWSER:-}" ] ||
+    command -v chromium || command -v chromium-browser || command -v google-chrome || command -v google-chrome-stable
+}
 if [ "${1:-}" = test ]; then
   needed+=(python3 python3-venv curl)
   node_has_websocket || needed+=(nodejs node-ws)
+  has_browser >/dev/null || needed+=(chromium)
 fi
 
 missing=()

@@ -10,7 +10,7 @@ public struct CourierOptions: Sendable {
   public var connectTimeoutMilliseconds = 2_000
   /// Bytes of one answer's body. As much as a message to a client can hold.
   public var responseBytesMax = 1_048_576
-  /// Transfers at the same time to one back end (scheme, host and port). As many workers as a back end commonly has; one
+  /// Transfers at the same time to one back end (scheme, host, port). As many workers as a back end commonly has; one
   /// that hangs does not take the places of another.
   public var concurrencyMax = 64
   /// Requests that wait for a place, for each back end. With the default concurrency and answers of 50 ms the last

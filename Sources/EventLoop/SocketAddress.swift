@@ -22,6 +22,7 @@ public struct SocketAddress: Sendable {
   /// resolver takes, so never call it on a reactor or on a thread of Swift's concurrency pool. Empty when there is
   /// none.
   public static func resolve(host: String, port: UInt16) -> [SocketAddress] {
+    // SAFETY: a structure of zeros is valid, and only `ai_socktype` is set.
     var hints = unsafe addrinfo()
     unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
     var list: UnsafeMutablePointer<addrinfo>?

@@ -11,6 +11,16 @@ enum EventsReply {
     return text.bytes.array
   }
 
+  /// Why a handler failed, in the words that a client is told; nil when there is nobody to tell.
+  static func failureText(_ error: any Error) -> String? {
+    switch error as? HandlerError {
+    case .disconnected: nil
+    case .rejected(let reason): reason
+    case .timedOut: "Handler timed out"
+    case nil: error is CancellationError ? nil : "Handler failed"
+    }
+  }
+
   /// What a client is told when a handler has thrown; nil when there is nobody to tell. Only what the handler meant for
   /// the client goes out.
   static func failure(_ error: any Error) -> [UInt8]? {

@@ -12,11 +12,14 @@ public enum GatewayError: Error, CustomStringConvertible {
   case reactor
   /// The descriptor limit is too low to serve anyone.
   case descriptors(Int)
+  /// URLs of the application are configured and `backends.secret`, which signs calls, is not.
+  case backendsSecret
 
   public var description: String {
     switch self {
     case .listener(let address, let error): "cannot listen on \(address): \(error)"
     case .reactor: "a reactor could not be set up"
+    case .backendsSecret: "backends.secret is not set, but URLs of the application are"
     case .mounts(let address, let error): "\(address): \(error)"
     case .descriptors(let count):
       "only \(count) open files are allowed; at least \(GatewayServer.descriptorsMin) are needed"
@@ -30,6 +33,7 @@ public final class GatewayServer: Sendable {
   public static let descriptorsMin = 64
 
   let shared: SharedState
+  private let application: Application
   private let threads: Lock<Threads>
   /// Where it listens, with the ports that the system chose; in the order of the configuration, the admin listener
   /// last.
@@ -73,6 +77,7 @@ public final class GatewayServer: Sendable {
     guard descriptors >= Self.descriptorsMin else { throw GatewayError.descriptors(descriptors) }
     let reactors = configuration.reactorCount > 0 ? configuration.reactorCount : min(64, System.processorCount())
     let connectionsMax = Self.connectionsMax(configuration, descriptors: descriptors)
+    application = try Application(configuration, extensions, logger: logger)
     var opened = OpenedListeners(reactorCount: reactors)
     do {
       for listener in configuration.listeners { try opened.open(listener) }
@@ -85,7 +90,8 @@ public final class GatewayServer: Sendable {
     for _ in 0..<reactors { doorbells.append(try Doorbell()) }
     shared = try SharedState(
       configuration: configuration, logger: logger, listeners: opened.states, doorbells: doorbells,
-      connectionsMax: connectionsMax, extensions: extensions)
+      connectionsMax: connectionsMax, extensions: application.extensions)
+    application.open(shared.outlet())
     addresses = opened.addresses
     unixPaths = opened.unixPaths
     threads = Lock(Threads())
@@ -162,6 +168,7 @@ public final class GatewayServer: Sendable {
         if let thread = $0.first.take($0.count) { thread.join() }
       }
     }
+    application.close()
     for path in unixPaths { System.unlink(path: path) }
   }
 }

@@ -19,6 +19,7 @@ struct MetricsPage {
     appendCloses(&text)
     appendRefusals(&text)
     appendLag(&text)
+    if let counters = shared.extensions.counters { appendBackends(counters, &text) }
     header(&text, "connections_max", "Connections that the gateway may hold.", "gauge")
     text += "martlet_connections_max \(shared.connectionsMax)\n"
     out.append(string: text)
@@ -42,6 +43,17 @@ struct MetricsPage {
         let count = words.load(Counters.refusalWords + Int(refusal.rawValue))
         text += "martlet_refusals_total{reactor=\"\(reactor)\",reason=\"\(refusal.label)\"} \(count)\n"
       }
+    }
+  }
+
+  private func appendBackends(_ counters: BackendCounters, _ text: inout String) {
+    header(&text, "backend_calls_total", "Calls of the application's HTTP endpoints, by outcome.", "counter")
+    for outcome in BackendCounters.Outcome.allCases {
+      text += "martlet_backend_calls_total{outcome=\"\(outcome.label)\"} \(counters.value(outcome))\n"
+    }
+    header(&text, "hooks_total", "Events of connections' lives told to hooks, by outcome.", "counter")
+    for outcome in BackendCounters.HookOutcome.allCases {
+      text += "martlet_hooks_total{outcome=\"\(outcome.label)\"} \(counters.value(outcome))\n"
     }
   }
 

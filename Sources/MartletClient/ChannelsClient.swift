@@ -27,8 +27,8 @@ public final class ChannelsClient: Sendable {
 
   /// A client that asks for a token before each connection, the first one included.
   ///
-  /// An error that `tokenProvider` throws counts as a failed attempt, which is repeated later; `ClientError.tokenRefused`
-  /// with a client error such as 401 ends the client. Nothing limits its time.
+  /// An error that `tokenProvider` throws counts as a failed attempt, which is repeated later;
+  /// `ClientError.tokenRefused` with a client error such as 401 ends the client. Nothing limits its time.
   public init(
     url: String, options: ClientOptions = ClientOptions(),
     tokenProvider: @escaping @Sendable () async throws -> String?
@@ -103,8 +103,8 @@ public final class ChannelsClient: Sendable {
   /// Publishes JSON as it is; nil publishes a message without data.
   ///
   /// Returns when the message is queued: at once, or when there is room. Without a connection it waits in the queue and
-  /// is sent, in order, after the subscriptions have been made again. What the system has taken when a connection breaks
-  /// may be lost, or have arrived: the gateway acknowledges no publish.
+  /// is sent, in order, after the subscriptions have been made again. What the system has taken when a connection
+  /// breaks may be lost, or have arrived: the gateway acknowledges no publish.
   ///
   /// - Throws: `invalidName`, `invalidJSON`, `messageTooBig`, `queueFull`, `closed`, `CancellationError`.
   public func publish(_ channel: String, json: String?) async throws {

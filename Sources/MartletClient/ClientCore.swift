@@ -14,7 +14,7 @@ typealias CredentialSource = @Sendable (_ isRefused: Bool) async throws -> Crede
 
 /// What both clients are made of.
 final class ClientCore<Dialect: ClientDialect>: IODriver {
-  private struct State: ~Copyable {
+  struct State: ~Copyable {
     var session: ClientSession<Dialect>
     var socket = ClientSocket()
     var current = ConnectionState.idle
@@ -30,13 +30,10 @@ final class ClientCore<Dialect: ClientDialect>: IODriver {
     var isWoken = false
   }
 
-  /// Reads of one turn, so that a busy connection does not keep the thread from the others.
-  private static var readsMax: Int { 16 }
-
-  private let state: Lock<State>
+  let state: Lock<State>
   private let source: CredentialSource
   private let thread: IOThread
-  private let url: ClientURL
+  let url: ClientURL
   private let options: ClientOptions
 
   init(dialect: Dialect, url: ClientURL, options: ClientOptions, source: @escaping CredentialSource) throws(ClientError)
@@ -74,7 +71,7 @@ final class ClientCore<Dialect: ClientDialect>: IODriver {
     return stream
   }
 
-  func start() { change { session, _ in session.start() } }
+  func start() { changeSession { session, _ in session.start() } }
 
   func connect() async throws {
     try await waiting { session, ticket throws(ClientError) in
@@ -108,7 +105,7 @@ final class ClientCore<Dialect: ClientDialect>: IODriver {
   /// Subscribes, and waits for the answer where there is a connection or one under way.
   func subscribe(_ topic: String, filters: [UInt8]?) async throws -> (id: UInt64, inbox: Inbox<Dialect.Message>) {
     let inbox = Inbox<Dialect.Message>(messagesMax: options.inboxMessagesMax) { [weak self] in
-      self?.change { session, now in session.roomMade(now) }
+      self?.changeSession { session, now in session.roomMade(now) }
     }
     let id = state.withLock { state in
       state.lastTicket += 1
@@ -120,10 +117,10 @@ final class ClientCore<Dialect: ClientDialect>: IODriver {
     return (id, inbox)
   }
 
-  func unsubscribe(_ id: UInt64) { change { session, now in session.unsubscribe(id, now) } }
+  func unsubscribe(_ id: UInt64) { changeSession { session, now in session.unsubscribe(id, now) } }
 
   func unsubscribe(topic: String) {
-    change { session, now in
+    changeSession { session, now in
       for id in session.byTopic[topic] ?? [] { session.unsubscribe(id, now) }
     }
   }
@@ -137,7 +134,7 @@ final class ClientCore<Dialect: ClientDialect>: IODriver {
   }
 
   /// Closes without waiting.
-  func beginClose() { change { session, now in session.close(now) } }
+  func beginClose() { changeSession { session, now in session.close(now) } }
 
   func close() async {
     try? await waiting { session, ticket throws(ClientError) in
@@ -178,12 +175,12 @@ final class ClientCore<Dialect: ClientDialect>: IODriver {
     }
   }
 
-  private func change(_ body: (inout ClientSession<Dialect>, UInt64) -> Void) {
+  private func changeSession(_ body: (inout ClientSession<Dialect>, UInt64) -> Void) {
     change { state in body(&state.session, IOThread.now) }
   }
 
   /// Changes the state, acts on what the session wants, and gives the I/O thread the rest.
-  private func change(_ body: (inout State) -> Void) {
+  func change(_ body: (inout State) -> Void) {
     let isNew = state.withLock { state in
       body(&state)
       settle(&state)
@@ -196,7 +193,7 @@ final class ClientCore<Dialect: ClientDialect>: IODriver {
 
   // MARK: Acting, under the lock
 
-  private func settle(_ state: inout State) {
+  func settle(_ state: inout State) {
     while !state.session.actions.isEmpty {
       let actions = state.session.actions
       state.session.actions = []
@@ -236,131 +233,14 @@ final class ClientCore<Dialect: ClientDialect>: IODriver {
   ) async {
     do {
       let credential = try await source(isRefused)
-      core?.change { session, now in
+      core?.changeSession { session, now in
         session.authenticated(attempt: attempt, token: credential.token, isFresh: credential.isFresh, now)
       }
     } catch {
-      core?.change { session, now in
+      core?.changeSession { session, now in
         session.authenticationFailed(
           attempt: attempt, "\(error)", isFinal: (error as? ClientError)?.isFinal ?? false, now)
       }
-    }
-  }
-
-  // MARK: The I/O thread's side
-
-  func turn(
-    _ reactor: borrowing Reactor, slot: UInt32, readiness: (generation: UInt32, Readiness)?, now: UInt64
-  ) -> IOTurn {
-    state.withLock { state in
-      state.isWoken = false
-      state.session.tick(now)
-      settle(&state)
-      openAndClose(&state, reactor, slot, now)
-      if let readiness, readiness.generation == state.socket.generation, state.socket.isConnecting {
-        step(state.socket.proceed(reactor, slot: slot), &state, now)
-      }
-      let again = pump(&state, now)
-      settle(&state)
-      // What happened may have ended the connection, or begun an attempt that needs no waiting.
-      openAndClose(&state, reactor, slot, now)
-      settle(&state)
-      return IOTurn(
-        deadline: state.session.nextDeadline, again: again,
-        isDone: state.session.phase == .closed && !state.socket.isOpen)
-    }
-  }
-
-  private func openAndClose(_ state: inout State, _ reactor: borrowing Reactor, _ slot: UInt32, _ now: UInt64) {
-    if state.session.wantsClose {
-      state.session.wantsClose = false
-      state.socket.close()
-    }
-    if state.session.wantsOpen {
-      state.session.wantsOpen = false
-      let attempt = state.session.attempt
-      state.lookup = attempt
-      state.found = nil
-      state.found = Resolver.addresses(of: url.place)
-      if state.found == nil {
-        let isStarted = Resolver.lookUp(url.place) { [weak self] in self?.resolved(attempt, $0) }
-        if !isStarted { state.found = [] }
-      }
-    }
-    if let addresses = state.found, state.lookup == state.session.attempt, state.session.phase == .connecting {
-      state.found = nil
-      let failure = addresses.isEmpty ? "no address for the host" : nil
-      if let failure { return state.session.socketEnded(failure, now) }
-      step(state.socket.open(addresses, reactor, slot: slot), &state, now)
-    }
-  }
-
-  private func resolved(_ attempt: UInt64, _ addresses: [SocketAddress]) {
-    change { state in
-      if state.lookup == attempt { state.found = addresses }
-    }
-  }
-
-  private func step(_ step: ClientSocket.Step, _ state: inout State, _ now: UInt64) {
-    switch step {
-    case .underWay: break
-    case .connected: state.session.socketOpened()
-    case .failed(let failure): state.session.socketEnded(failure, now)
-    }
-  }
-
-  /// Reads and writes until the socket has no more; true when this turn's share was used up first.
-  private func pump(_ state: inout State, _ now: UInt64) -> Bool {
-    guard state.socket.isOpen, !state.socket.isConnecting else { return false }
-    flush(&state, now)
-    for _ in 0..<Self.readsMax {
-      // A session that wants its socket closed has already forgotten it.
-      if state.session.wantsClose || state.session.isPaused { return false }
-      let fd = state.socket.fd
-      let transfer = state.session.transport.receive { input in
-        System.receive(fd, into: &input, atMost: FrameTransport.receiveBytes)
-      }
-      switch transfer {
-      case .moved: state.session.received(now)
-      case .wouldBlock: return false
-      case .end: state.session.socketEnded("the connection ended", now)
-      case .failed(let number):
-        state.session.socketEnded(SystemError(call: "recv", number: number).description, now)
-      }
-      settle(&state)
-      flush(&state, now)
-    }
-    return true
-  }
-
-  private func flush(_ state: inout State, _ now: UInt64) {
-    guard !state.session.wantsClose else { return }
-    while true {
-      state.session.fill(now)
-      if state.session.transport.unsentCount == 0 { return }
-      let fd = state.socket.fd
-      var transfer = Transfer.wouldBlock
-      state.session.transport.send { bytes in
-        transfer = System.send(fd, bytes)
-        if case .moved(let count) = transfer { return count }
-        return 0
-      }
-      guard case .moved = transfer else {
-        // A broken connection is reported by the next read, with what the gateway still said before it.
-        return
-      }
-      state.session.sent()
-    }
-  }
-}
-
-extension ClientError {
-  /// Whether trying again cannot help.
-  var isFinal: Bool {
-    switch self {
-    case .tokenRefused(let status): CloseAdvice(status: status) == .stop
-    case .invalidURL, .tlsUnsupported, .invalidName, .closed: true
-    default: false
     }
   }
 }

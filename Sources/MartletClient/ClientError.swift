@@ -94,3 +94,14 @@ public enum ConnectionState: Sendable, Equatable {
   /// Ended for good.
   case closed(ClosedReason)
 }
+
+extension ClientError {
+  /// Whether trying again cannot help.
+  var isFinal: Bool {
+    switch self {
+    case .tokenRefused(let status): CloseAdvice(status: status) == .stop
+    case .invalidURL, .tlsUnsupported, .invalidName, .closed: true
+    default: false
+    }
+  }
+}

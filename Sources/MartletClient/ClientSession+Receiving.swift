@@ -24,7 +24,7 @@ extension ClientSession {
   /// Takes apart what has arrived.
   mutating func process(_ now: UInt64) {
     if phase == .handshaking { readHead(now) }
-    while (phase == .open || phase == .closing) && !isDeaf && !isPaused {
+    while (phase == .open || phase == .closing) && !isDeaf && !isHeld {
       guard let frame = transport.next() else { return }
       handle(frame, now)
     }
@@ -129,6 +129,8 @@ extension ClientSession {
       guard let subscription = subscriptions[id] else { continue }
       // The gateway may send more than this one asked for: what another of the same topic wants, or wanted.
       if let filters = subscription.filters, !dialect.admits(filters, message) { continue }
+      // A client that is being closed reads to the end, whoever has stopped taking messages.
+      if isCloseRequested && subscription.inbox.isStopping { continue }
       if subscription.inbox.push(message) { isPaused = true }
     }
   }

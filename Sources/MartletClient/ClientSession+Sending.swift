@@ -91,7 +91,10 @@ extension ClientSession {
     isCloseRequested = true
     switch phase {
     case .idle, .authenticating, .connecting, .handshaking, .waiting: end(.stop(.requested), now)
-    case .open: phaseDeadline = now + options.closeTimeoutMilliseconds
+    case .open:
+      phaseDeadline = now + options.closeTimeoutMilliseconds
+      lastHeard = now
+      process(now)
     case .closing, .closed: break
     }
   }

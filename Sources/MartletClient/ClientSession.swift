@@ -79,6 +79,8 @@ struct ClientSession<Dialect: ClientDialect>: ~Copyable {
   var isCloseRequested = false
   /// An inbox is full: nothing is read until it has room.
   var isPaused = false
+  /// Whether that holds: a client that is being closed reads on, for the gateway's close frame.
+  var isHeld: Bool { isPaused && !isCloseRequested }
   var lastHeard: UInt64 = 0
   var pingSentAt: UInt64?
 
@@ -112,7 +114,7 @@ struct ClientSession<Dialect: ClientDialect>: ~Copyable {
   var nextDeadline: UInt64? {
     var next = phaseDeadline
     func consider(_ time: UInt64) { next = min(next ?? time, time) }
-    if phase == .open && !isPaused {
+    if phase == .open && !isHeld {
       consider(pingSentAt.map { $0 + options.pingTimeoutMilliseconds } ?? lastHeard + options.pingIntervalMilliseconds)
     }
     if let waiting = expectations.first(where: { $0.ticket != nil }) { consider(waiting.deadline) }
@@ -139,7 +141,7 @@ struct ClientSession<Dialect: ClientDialect>: ~Copyable {
   }
 
   private mutating func heartbeat(_ now: UInt64) {
-    guard phase == .open, !isPaused else { return }
+    guard phase == .open, !isHeld else { return }
     if let sent = pingSentAt {
       if now >= sent + options.pingTimeoutMilliseconds {
         end(.retry(.backOff, failure: "no answer to a ping"), now)

@@ -110,8 +110,8 @@ public final class SessionsClient: Sendable {
   /// it then delivers every later publish. Before `connect()` or `start()` it returns at once, and the subscription is
   /// made with the first connection. It is made again with every further one.
   ///
-  /// - Throws: `invalidName`, `timedOut`, `tooManySubscriptions`, `closed`, `CancellationError`. After an error there is
-  ///   no subscription.
+  /// - Throws: `invalidName`, `timedOut`, `tooManySubscriptions`, `closed`, `CancellationError`. After an error there
+  ///   is no subscription.
   @discardableResult
   public func subscribe(
     _ topic: String, session: String? = nil, handler: @escaping @Sendable (SessionsMessage) async -> Void
@@ -134,8 +134,8 @@ public final class SessionsClient: Sendable {
   /// Publishes text to a topic of a session, the client's own by default, with the client's name and the present time.
   ///
   /// Returns when the message is queued: at once, or when there is room. Without a connection it waits in the queue and
-  /// is sent, in order, after the subscriptions have been made again. What the system has taken when a connection breaks
-  /// may be lost, or have arrived: the gateway acknowledges no publish.
+  /// is sent, in order, after the subscriptions have been made again. What the system has taken when a connection
+  /// breaks may be lost, or have arrived: the gateway acknowledges no publish.
   ///
   /// - Throws: `invalidName`, `messageTooBig`, `queueFull`, `closed`, `CancellationError`.
   public func publish(_ topic: String, _ payload: String, session: String? = nil) async throws {

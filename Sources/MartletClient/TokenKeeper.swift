@@ -11,12 +11,23 @@ actor TokenKeeper {
   private struct Request: Encodable {
     var username: String
     var password: String
-    var session_id: String
+    var session: String
+
+    enum CodingKeys: String, CodingKey {
+      case username, password
+      case session = "session_id"
+    }
   }
 
   private struct Answer: Decodable {
     var token: String
-    var expires_in: Double
+    /// Seconds.
+    var life: Double
+
+    enum CodingKeys: String, CodingKey {
+      case token
+      case life = "expires_in"
+    }
   }
 
   private let url: ClientURL
@@ -30,7 +41,7 @@ actor TokenKeeper {
 
   init(url: ClientURL, username: String, password: String, session: String, timeoutMilliseconds: UInt64) {
     self.url = url
-    request = Request(username: username, password: password, session_id: session)
+    request = Request(username: username, password: password, session: session)
     self.timeoutMilliseconds = timeoutMilliseconds
   }
 
@@ -62,7 +73,7 @@ actor TokenKeeper {
       throw ClientError.tokenUnavailable("the answer holds no token")
     }
     // A year is as good as any longer time, and keeps the sum in range; NaN and negative times become zero.
-    let life = UInt64(max(0, min(answer.expires_in, 31_536_000)) * 1_000)
+    let life = UInt64(max(0, min(answer.life, 31_536_000)) * 1_000)
     token = answer.token
     freshUntil = began + life - min(Self.marginMilliseconds, life / 10)
     return answer.token

@@ -116,9 +116,9 @@ export abstract class ReconnectingClient<Welcome = unknown, Events = ConnectionE
   readonly queued: number;
   connect(): Promise<Welcome>;
   close(code?: number, reason?: string): Promise<void>;
-  on<Name extends keyof Events>(event: Name, handler: (value: Events[Name]) => unknown): Remove;
-  once<Name extends keyof Events>(event: Name, handler: (value: Events[Name]) => unknown): Remove;
-  off<Name extends keyof Events>(event: Name, handler: (value: Events[Name]) => unknown): void;
+  on<Name extends keyof Events & string>(event: Name, handler: (value: Events[Name]) => unknown): Remove;
+  once<Name extends keyof Events & string>(event: Name, handler: (value: Events[Name]) => unknown): Remove;
+  off<Name extends keyof Events & string>(event: Name, handler: (value: Events[Name]) => unknown): void;
   /** Resolves when the gateway has worked through everything that was sent before. */
   flush(): Promise<unknown>;
 }
@@ -284,6 +284,7 @@ export class EventsClient extends ReconnectingClient<EventsWelcome, any> {
     handler: (value: ConnectionEvents<EventsWelcome>[Name]) => unknown,
   ): Remove;
   on(event: string, handler: (data: any) => unknown): Remove;
+  off(event: string, handler: (data: any) => unknown): void;
   onEvent(event: string, handler: (data: any) => unknown): Remove;
   emit(event: string, data?: unknown): Promise<void>;
   request(event: string, data: unknown, reply: string): Promise<any>;

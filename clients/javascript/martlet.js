@@ -540,7 +540,11 @@ export class ReconnectingClient {
   #listen(socket) {
     this.#socket = socket;
     socket.binaryType = 'arraybuffer';
-    socket.onopen = () => this._opened();
+    let hasOpened = false;
+    socket.onopen = () => {
+      hasOpened = true;
+      this._opened();
+    };
     socket.onmessage = ({ data }) => {
       this.#receivedAt = now();
       const message = typeof data === 'string' ? parsed(data) : data;
@@ -549,6 +553,8 @@ export class ReconnectingClient {
     };
     socket.onerror = (event) => {
       this.#socketError = event.error ?? (event.message ? new Error(event.message) : null);
+      // Node's own class reports a failed handshake so, and no close after it.
+      if (!hasOpened) this.#ended({ code: 1006, reason: '', wasClean: false });
     };
     socket.onclose = ({ code, reason, wasClean }) => this.#ended({ code, reason: String(reason ?? ''), wasClean });
   }

@@ -20,9 +20,9 @@ public struct BackendsConfiguration: Sendable, Equatable {
   public var connectTimeoutMilliseconds = 2_000
   /// Longest body of an answer in bytes. Default 1 048 576, the longest message.
   public var responseBytesMax = 1_048_576
-  /// Calls under way at a time, of the whole gateway. Default 64.
+  /// Calls under way at a time, to each back end (scheme, host and port). Default 64.
   public var concurrencyMax = 64
-  /// Calls that may wait for one of those to end; more fail at once. Default 1 024.
+  /// Calls that may wait for one of those to end, for each back end; more fail at once. Default 1 024.
   public var queueMax = 1_024
   /// Further attempts of a call that could not be made. Default 2.
   public var retriesMax = 2

@@ -35,6 +35,8 @@ extension Limits {
   /// Milliseconds that an endpoint has for its answer before the client gets 504. Longer than any work of its own.
   public static var answerMilliseconds: UInt64 { 120_000 }
 
+  /// Bytes of a Socket.IO packet and its attachments together, of which there are ten at most: two full messages.
+  public static var socketIOPacketBytesMax: Int { 2_097_152 }
   /// Bytes of data that one notification of the walkers dialect may send, times the ids that it names: four of the
   /// longest messages, a tenth of a second's work if all of them are compressed.
   public static var notifyBytesMax: Int { 4_194_304 }
@@ -66,6 +68,17 @@ extension Limits {
   public static var muteMilliseconds: UInt64 { 100 }
   /// Seconds in `Retry-After` of a 503.
   public static var retryAfterSeconds: Int { 5 }
+
+  // MARK: Hooks
+
+  /// Events of connections' lives that wait to be told to hooks; the newest are dropped. A minute of a busy gateway's
+  /// connections, at 200 bytes each.
+  static var hooksQueuedMax: Int { 16_384 }
+  /// Hooks that run at the same time: a quarter of the default places for calls to a back end, so that handlers keep
+  /// theirs.
+  static var hookWorkersMax: Int { 16 }
+  /// Milliseconds that a gateway that stops gives hooks to be told of the last disconnections.
+  static var hookDrainMilliseconds: Int { 3_000 }
 
   // MARK: Development
 

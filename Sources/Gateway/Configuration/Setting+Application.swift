@@ -93,7 +93,7 @@ extension Setting {
       "Longest body of an answer in bytes."),
     Setting(
       "backends.concurrencyMax", .integer(Limits.backendConcurrencyRange, \.configuration.backends.concurrencyMax),
-      "64", "Calls under way at a time."),
+      "64", "Calls under way at a time, to each back end (scheme, host and port)."),
     Setting(
       "backends.queueMax", .integer(Limits.backendQueueRange, \.configuration.backends.queueMax), "1024",
       "Calls that may wait for one of those to end; more fail at once."),

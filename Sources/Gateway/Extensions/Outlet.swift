@@ -68,6 +68,16 @@ public struct Outlet: Sendable {
     for name in names { queues[home].push(.publish(space, name: [UInt8](name.utf8), text: data)) }
   }
 
+  /// Sends an event with raw JSON to everyone in a room of the `events` dialect, native and Socket.IO clients alike:
+  /// a room that handlers joined, a socket id, `session:<token>` or `user:<id>`. The empty room is everyone.
+  public func emit(event: String, data: [UInt8], room: String = "") {
+    queues[home].push(.emit(room: [UInt8](room.utf8), event: event, data))
+  }
+
+  func changeRoom(_ connection: ConnectionID, _ form: UInt8, _ room: String, joins: Bool) {
+    queues[connection.reactor].push(.room(connection, form: form, [UInt8](room.utf8), joins: joins))
+  }
+
   /// Waits until a connection has room for more output.
   func awaitRoom(_ connection: ConnectionID) async throws {
     try await withCheckedThrowingContinuation { continuation in

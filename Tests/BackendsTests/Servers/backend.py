@@ -10,7 +10,7 @@ import socket
 import ssl
 import sys
 
-stats = {"connections": 0, "requests": 0, "gone": 0, "floodSent": 0, "paths": []}
+stats = {"connections": 0, "requests": 0, "gone": 0, "floodSent": 0, "paths": [], "bodies": [], "headers": []}
 gate = asyncio.Event()
 
 
@@ -51,6 +51,10 @@ async def respond(reader, writer, method, path, fields, body):
         answer(writer, 200, json.dumps({"method": method, "headers": fields, "body": body.decode()}).encode())
     elif name == "mirror":
         answer(writer, 200, body, fields.get("content-type"))
+    elif name == "reply":  # reply/<type>/<body in hexadecimal>
+        kind, data = argument.split("/")
+        types = {"json": "application/json; charset=utf-8", "ndjson": "application/x-ndjson", "text": "text/plain"}
+        answer(writer, 200, bytes.fromhex(data), types.get(kind))
     elif name == "stats":
         answer(writer, 200, json.dumps(stats).encode())
     elif name == "status":
@@ -117,6 +121,8 @@ async def serve(reader, writer):
             if path != "/stats":
                 stats["requests"] += 1
                 stats["paths"].append(path)
+                stats["bodies"].append(body.decode())
+                stats["headers"].append(fields)
             again = await respond(reader, writer, method, path, fields, body)
             await writer.drain()
             if not again:
