@@ -78,7 +78,6 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "CommandLineTests", dependencies: ["martlet", "Gateway", "Auth", "Buffers"], swiftSettings: settings),
-    .testTarget(name: "CommandLineTests", dependencies: ["martlet", "Gateway", "Auth"], swiftSettings: settings),
     .testTarget(
       name: "MartletClientTests",
       dependencies: ["martlet", "MartletClient", "TestSupport", "TestSeeds", "Auth", "Wire", "EventLoop", "Buffers"],

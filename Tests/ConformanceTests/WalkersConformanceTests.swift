@@ -10,7 +10,7 @@ private let bob = WalkersToken.bob
 
 @Suite("Walkers: handshake")
 struct WalkersHandshakeTests {
-  private static let id = /[0-9]{10}:[0-9a-f]{32}/
+  private static var id: Regex<Substring> { /[0-9]{10}:[0-9a-f]{32}/ }
 
   @Test("without a credential a client is the public user, in a channel of its own", arguments: reactorCounts)
   func publicUser(reactors: Int) throws {
