@@ -81,7 +81,8 @@ let package = Package(
     .testTarget(
       name: "SimulationTests", dependencies: ["TestSeeds", "Gateway", "Topics", "Auth", "EventLoop", "Buffers"],
       swiftSettings: settings),
-    .testTarget(name: "CommandLineTests", dependencies: ["martlet", "Gateway", "Auth"], swiftSettings: settings),
+    .testTarget(
+      name: "CommandLineTests", dependencies: ["martlet", "Gateway", "Auth", "Buffers"], swiftSettings: settings),
     .testTarget(
       name: "MartletClientTests",
       dependencies: ["martlet", "MartletClient", "TestSupport", "TestSeeds", "Auth", "Wire", "EventLoop", "Buffers"],

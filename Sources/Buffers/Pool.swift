@@ -62,6 +62,14 @@ public struct Pool<Element: ~Copyable>: ~Copyable {
     return unsafe slots[Int(index)] != nil
   }
 
+  /// Looks at a value; nil when it is out or was never there.
+  public mutating func read<Result>(_ index: UInt32, _ body: (borrowing Element) -> Result) -> Result? {
+    guard let element = take(index) else { return nil }
+    let result = body(element)
+    putBack(element, at: index)
+    return result
+  }
+
   /// Puts a value back under its number.
   public mutating func putBack(_ element: consuming Element, at index: UInt32) {
     precondition(Int(index) < used)

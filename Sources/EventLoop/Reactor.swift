@@ -61,6 +61,12 @@ public struct Reactor: ~Copyable {
     return clinux_epoll_add(epoll, fd, interest | clinux_epollet(), token.rawValue) == 0
   }
 
+  /// Gives a registered socket another token; what it is ready for is announced again.
+  public func reregister(socket fd: Int32, token: SlabToken) -> Bool {
+    let interest = UInt32(clinux_epollin | clinux_epollout | clinux_epollrdhup)
+    return clinux_epoll_modify(epoll, fd, interest | clinux_epollet(), token.rawValue) == 0
+  }
+
   /// Registers a listening socket, level-triggered, so that connections beyond one turn's batch are announced again.
   /// With `isShared`, one of several reactors that have the same socket is woken, not all.
   public func register(listener fd: Int32, number: UInt32, isShared: Bool) -> Bool {

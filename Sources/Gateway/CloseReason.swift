@@ -19,6 +19,7 @@ enum CloseReason: UInt8, CaseIterable {
   case client, disconnected, networkError, httpDone, httpRefused, handshakeTimeout, noPong
   case protocolError, invalidText, messageTooBig, tooManyFragments, corruptDeflate, rateLimited, pingFlood, slow
   case goingAway, badProxyHeader, internalError, unauthorized
+  case sessionEnded, badPacket, notJoined
 
   /// One row of the table.
   struct Rule {
@@ -93,6 +94,18 @@ enum CloseReason: UInt8, CaseIterable {
       Rule(
         code: 1008, label: "unauthorized", level: .info, advice: .stop,
         meaning: "A `handlers` client without a valid token; it is told after the 101, as its clients expect.")
+    case .sessionEnded:
+      Rule(
+        code: 1000, label: "session_ended", level: .debug, advice: .backOff,
+        meaning: "A WebSocket of an Engine.IO session that has ended, or that has another one.")
+    case .badPacket:
+      Rule(
+        code: 1000, label: "bad_packet", level: .info, advice: .backOff,
+        meaning: "An Engine.IO or Socket.IO packet that breaks the protocol; its clients know only that it ended.")
+    case .notJoined:
+      Rule(
+        code: 1000, label: "not_joined", level: .info, advice: .stop,
+        meaning: "A Socket.IO client that joined no namespace in time.")
     case .internalError:
       Rule(
         code: 1011, label: "internal_error", level: .error, advice: .backOff, meaning: "The gateway could not go on.")

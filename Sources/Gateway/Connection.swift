@@ -15,7 +15,9 @@ enum Phase: UInt8, BitwiseCopyable {
   case body
   /// An endpoint works on the answer; nothing is read meanwhile.
   case answering
-  /// A WebSocket.
+  /// It waits for the answer of an Engine.IO poll.
+  case polling
+  /// A WebSocket, or an Engine.IO session that polls.
   case open
   /// The last bytes are queued. What still arrives is thrown away.
   case closing
@@ -26,17 +28,21 @@ enum Phase: UInt8, BitwiseCopyable {
 /// What a WebSocket connection speaks.
 enum Role: UInt8, BitwiseCopyable {
   case none, channels, echo, handlers, sessions, walkers, events
+  /// An Engine.IO session, and so Socket.IO.
+  case socketIO
+  /// A WebSocket that may become the transport of an Engine.IO session.
+  case engineProbe
 
   /// The dialect, for an open WebSocket.
   var dialect: Dialect? {
     switch self {
-    case .none: nil
+    case .none, .engineProbe: nil
     case .channels: .channels
     case .echo: .echo
     case .handlers: .handlers
     case .sessions: .sessions
     case .walkers: .walkers
-    case .events: .events
+    case .events, .socketIO: .events
     }
   }
 }
@@ -84,7 +90,8 @@ struct ConnectionFlags: OptionSet, BitwiseCopyable {
 /// shared chunks, and what must outlive a turn (an incomplete frame, a message under assembly) in an `Inbound` that
 /// exists only while needed.
 struct Connection: BitwiseCopyable {
-  let fd: Int32
+  /// Its socket; -1 for the slot of a session whose client polls.
+  var fd: Int32
   /// The listener it came from, which decides its mounts.
   let listener: UInt16
   var phase = Phase.head
@@ -99,6 +106,9 @@ struct Connection: BitwiseCopyable {
   var place = InternTable.none
   /// What it is itself called, interned. walkers: the client id; events: the socket id.
   var alias = InternTable.none
+  /// Of an Engine.IO session: its number in the reactor's pool; `none` otherwise. Of a waiting poll or a probing
+  /// WebSocket: the session's slot.
+  var engine = UInt32.max
   /// The side allocation for received bytes, in the reactor's pool; `none` while there is none.
   var inbound = UInt32.max
   /// What permessage-deflate agreed on: 0 nothing, else one more than `DeflateParameters.index`.

@@ -7,6 +7,7 @@ enum Counter: Int, CaseIterable {
   case messagesIn, messagesOut, deliveries, publishes, broadcasts
   case bytesIn, bytesOut
   case posts, postsReceived, postsDropped, wakeUps
+  case handovers
   case deliveriesDropped, staleEvents, turns, busyNanoseconds, closeTimeouts
   // Gauges.
   case connections, webSockets, subscriptions, topics, outboundWaitingBytes, postOverflow, timers
@@ -29,6 +30,7 @@ enum Counter: Int, CaseIterable {
     case .postsReceived: "reactor_posts_received_total"
     case .postsDropped: "reactor_posts_dropped_total"
     case .wakeUps: "reactor_wakeups_total"
+    case .handovers: "connections_handed_over_total"
     case .deliveriesDropped: "deliveries_dropped_total"
     case .staleEvents: "stale_events_total"
     case .turns: "event_loop_turns_total"
@@ -59,6 +61,7 @@ enum Counter: Int, CaseIterable {
     case .postsReceived: "Messages taken from other reactors."
     case .postsDropped: "Messages for another reactor that its queue and the overflow list had no room for."
     case .wakeUps: "System calls made to wake another reactor."
+    case .handovers: "Connections moved to the reactor that owns their Engine.IO session."
     case .deliveriesDropped:
       "Deliveries dropped because the subscriber was too slow, whether it was then closed or not."
     case .staleEvents: "Readiness events for a connection that had already gone."

@@ -17,17 +17,6 @@ enum EventsAuthenticator {
     token.append(value.extracting((hasScheme ? 7 : 0)..<value.count))
     return !token.isEmpty && !value.equalsIgnoringCase("bearer")
   }
-
-  /// Whether a request is one of Socket.IO: by its path, or because its query names the Engine.IO protocol (PROTOCOLS
-  /// 3.2).
-  static func isSocketIO(_ head: HTTPRequestHead, _ bytes: Span<UInt8>) -> Bool {
-    let path = bytes.extracting(head.path)
-    if path.equals("/socket.io") { return true }
-    if path.count >= 11 && path.extracting(0..<11).equals("/socket.io/") { return true }
-    guard let query = head.query else { return false }
-    var version = ByteBuffer()
-    return HTTPQuery.value(of: "EIO", in: bytes, query: query, into: &version)
-  }
 }
 
 extension EventsProduct {

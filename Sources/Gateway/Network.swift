@@ -18,6 +18,7 @@ protocol Network: ~Copyable {
 
   /// As the calls of `Reactor` of the same names.
   func register(socket fd: Int32, token: SlabToken) -> Bool
+  func reregister(socket fd: Int32, token: SlabToken) -> Bool
   func register(listener fd: Int32, number: UInt32, isShared: Bool) -> Bool
   func unregister(_ fd: Int32)
   mutating func wait(timeoutMilliseconds: Int) -> Int
@@ -62,6 +63,7 @@ struct SocketNetwork: Network, ~Copyable {
   func openReserve() -> Int32 { System.openReserve() }
 
   func register(socket fd: Int32, token: SlabToken) -> Bool { reactor.register(socket: fd, token: token) }
+  func reregister(socket fd: Int32, token: SlabToken) -> Bool { reactor.reregister(socket: fd, token: token) }
   func register(listener fd: Int32, number: UInt32, isShared: Bool) -> Bool {
     reactor.register(listener: fd, number: number, isShared: isShared)
   }

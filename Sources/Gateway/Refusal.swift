@@ -9,6 +9,7 @@ enum Refusal: UInt8, CaseIterable {
   case contentTooLarge, uriTooLong, upgradeRequired, tooManyRequests, headerFieldsTooLarge, notImplemented
   case serviceUnavailable, versionNotSupported, otherStatus
   case invalidJSON, unknownAction, missingChannel, invalidChannel, invalidFilters, tooManySubscriptions
+  case socketIORefused
   case tooManyCalls, handlerFailed, invalidMember, tooManyTargets, unauthenticatedCall
 
   var label: StaticString {
@@ -35,6 +36,7 @@ enum Refusal: UInt8, CaseIterable {
     case .invalidChannel: "message_invalid_channel"
     case .invalidFilters: "message_invalid_filters"
     case .tooManySubscriptions: "message_too_many_subscriptions"
+    case .socketIORefused: "socket_io_connect"
     case .tooManyCalls: "message_too_many_calls"
     case .handlerFailed: "message_handler_failed"
     case .invalidMember: "message_invalid_member"
@@ -90,7 +92,26 @@ enum Refusal: UInt8, CaseIterable {
     case .notProcessed: self = .invalidJSON
     case .unknownEvent: self = .unknownAction
     case .tooManyRequests: self = .tooManyCalls
+    }
+  }
+
+  /// What an answer of the handlers dialect refuses; nil for one that refuses nothing.
+  init?(_ reply: HandlersReply) {
+    switch reply {
+    case .invalidJSON: self = .invalidJSON
+    case .unknownType: self = .unknownAction
+    case .tooManyRequests: self = .tooManyCalls
     case .handlerFailed, .handlerTimedOut: self = .handlerFailed
+    case .userMessage, .systemMessage, .pong: return nil
+    }
+  }
+
+  init(_ refusal: SessionsRefusal) {
+    switch refusal {
+    case .unknownCommand: self = .unknownAction
+    case .invalidJSON: self = .invalidJSON
+    case .invalidName: self = .invalidChannel
+    case .tooManySubscriptions: self = .tooManySubscriptions
     }
   }
 }

@@ -62,8 +62,20 @@ extension Shard where Kernel: ~Copyable {
         broadcast(channel, data)
       case .answer(let id, let answer):
         if connections.isCurrent(id.token) { finishAnswer(id.token.index, answer) }
-      case .callEnded(let id):
-        if connections.isCurrent(id.token) { callEnded(id.token.index) }
+      case .emit(let room, let event, let data):
+        emit(room, event, data)
+      case .room(let id, let form, let room, let joins):
+        if connections.isCurrent(id.token) { changeRoom(id.token.index, form, room, joins: joins) }
+      case .request(let id, let namespace, let event, let data, let waiter):
+        if connections.isCurrent(id.token) {
+          request(id.token.index, namespace, event, data, waiter)
+        } else {
+          waiter.fail()
+        }
+      case .adopt(let handover):
+        adopt(handover)
+      case .callEnded(let id, let isOrdered):
+        if connections.isCurrent(id.token) { callEnded(id.token.index, isOrdered) }
       case .awaitRoom(let id, let waiter):
         awaitRoom(id.token, waiter)
       }
@@ -96,8 +108,10 @@ extension Shard where Kernel: ~Copyable {
     publishScratch(to: audience, data: range)
   }
 
-  private mutating func callEnded(_ slot: UInt32) {
-    guard let conversation = conversations[slot], conversation.isIdle else { return }
+  private mutating func callEnded(_ slot: UInt32, _ isOrdered: Bool) {
+    guard let conversation = conversations[slot] else { return }
+    conversation.noteEnd(isOrdered: isOrdered)
+    guard conversation.isIdle else { return }
     conversations.removeValue(forKey: slot)
     connections[slot].flags.remove(.hasCalls)
     if connections[slot].role == .walkers { resumeWalkers(slot) }
@@ -158,6 +172,8 @@ extension Shard where Kernel: ~Copyable {
       return text.bytes.string
     // The public root is nobody's.
     case .walkers where !connections[slot].flags.contains(.authenticated): return nil
+    // What an anonymous client calls itself proves nothing.
+    case .sessions where !connections[slot].flags.contains(.authenticated): return nil
     default: return bytes.string
     }
   }

@@ -57,8 +57,8 @@ extension Shard where Kernel: ~Copyable {
   }
 
   /// Closes the run before a subscription changes; false when that found this very connection too slow. Before the
-  /// channel's name is decoded, because closing a slow subscriber uses `nameScratch` too.
-  private mutating func prepareChange(_ slot: UInt32) -> Bool {
+  /// topic's name is decoded, because closing a slow subscriber uses `nameScratch` too.
+  mutating func prepareChange(_ slot: UInt32) -> Bool {
     closeRun()
     return connections[slot].phase == .open
   }

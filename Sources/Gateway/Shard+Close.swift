@@ -43,6 +43,11 @@ extension Shard where Kernel: ~Copyable {
     if connections[slot].flags.contains(.hasCalls) { cancelCalls(slot) }
     topics.unsubscribeAll(&connections[slot].subscriptions)
     startPatience(slot)
+    // Without a socket there is no peer to be patient with: the flush ends it.
+    if connections[slot].fd < 0 {
+      resume(slot)
+      return
+    }
     // With nothing to send, the flush would not come by.
     if connections[slot].outbound.isEmpty {
       network.shutdownWrite(connections[slot].fd)
@@ -78,6 +83,7 @@ extension Shard where Kernel: ~Copyable {
     users.release(connection.place)
     users.release(connection.alias)
     if connection.flags.contains(.hasCalls) { cancelCalls(slot) }
+    if connection.phase == .body { abandonRequest(connection.inbound) }
     // Taken out while it is being read into, it is discarded by the reader instead.
     if connection.inbound != Pool<Inbound>.none && inbounds.isIn(connection.inbound) {
       inbounds.discard(connection.inbound)
@@ -86,7 +92,11 @@ extension Shard where Kernel: ~Copyable {
     if connection.flags.contains(.admitted) { shared.addresses.leave(connection.client) }
     if connection.deflateContext != Pool<DeflateContext>.none { deflateContexts.discard(connection.deflateContext) }
     timers.cancel(slot)
+    let token = connections.token(of: slot)
     connections.remove(slot)
+    shared.leaveConnection()
+    if connection.engine != Pool<EngineSession>.none { leaveEngine(connection, token, reason) }
+    if connection.fd < 0 { return }
     switch reason {
     case _ where resets:
       network.reset(connection.fd)
@@ -95,7 +105,6 @@ extension Shard where Kernel: ~Copyable {
     default:
       network.close(connection.fd)
     }
-    shared.leaveConnection()
   }
 
   mutating func logClose(_ slot: UInt32, _ reason: CloseReason) {
@@ -122,7 +131,7 @@ extension Shard where Kernel: ~Copyable {
       if shared.listeners[Int(connections[slot].listener)].isAdmin { continue }
       switch connections[slot].phase {
       case .open: close(slot, .goingAway, "server stopping")
-      case .proxy, .head, .body, .answering: finish(slot, .goingAway)
+      case .proxy, .head, .body, .answering, .polling: finish(slot, .goingAway)
       case .closing, .lingering: break
       }
     }

@@ -12,6 +12,10 @@ extension Shard where Kernel: ~Copyable {
     for _ in 0..<Limits.readsPerTurnMax {
       // An endpoint is at work: what comes meanwhile stays in the socket.
       if connections[slot].phase == .answering { return }
+      if connections[slot].phase == .polling {
+        watchPoll(slot, &buffer)
+        return
+      }
       buffer.removeAll()
       let kept = connections[slot].inbound
       var inbound = Inbound()
@@ -53,6 +57,15 @@ extension Shard where Kernel: ~Copyable {
     }
   }
 
+  /// Works through bytes that another reactor received.
+  mutating func receiveAgain(_ token: SlabToken, _ bytes: Span<UInt8>) {
+    var buffer = ByteBuffer(capacity: bytes.count)
+    buffer.append(bytes)
+    var inbound = Inbound()
+    process(token.index, token, &buffer, &inbound)
+    keep(inbound, of: token, at: Pool<Inbound>.none)
+  }
+
   /// Puts the side allocation back, or drops it when it holds nothing or its connection has gone.
   private mutating func keep(_ inbound: consuming Inbound, of token: SlabToken, at index: UInt32) {
     guard connections.isCurrent(token) else {
@@ -83,11 +96,15 @@ extension Shard where Kernel: ~Copyable {
         if !receiveHead(slot, &buffer, &offset, &inbound) { return }
       case .body:
         if !receiveBody(slot, &buffer, &offset, &inbound) { return }
-      case .answering:
+      case .answering, .polling:
         inbound.tail.append(buffer.bytes.extracting(offset..<buffer.count))
         return
       case .open:
         receiveFrames(slot, token, &buffer, &offset, &inbound)
+        if let target = movedTo {
+          movedTo = nil
+          receiveAgain(target, buffer.bytes.extracting(offset..<buffer.count))
+        }
         if !connections.isCurrent(token) { return }
         if connections[slot].phase == .open { return }
       case .closing, .lingering:
@@ -148,9 +165,13 @@ extension Shard where Kernel: ~Copyable {
     switch role {
     case .channels: receiveChannels(slot, opcode, message)
     case .echo: reply(slot, opcode, message)
+    case .socketIO: receiveEngine(slot, opcode, message)
+    case .engineProbe: receiveProbe(slot, opcode, message)
     case .events: receiveEvents(slot, opcode, message)
     case .walkers: receiveWalkers(slot, opcode, message)
-    case .none, .handlers, .sessions: break
+    case .handlers: receiveHandlers(slot, opcode, message)
+    case .sessions: receiveSessions(slot, opcode, message)
+    case .none: break
     }
   }
 
@@ -260,6 +281,9 @@ extension Shard where Kernel: ~Copyable {
     if role == .echo {
       return FrameLimits(messageBytesMax: Limits.echoMessageBytesMax, fragmentsMax: Limits.echoFragmentsMax)
     }
+    if role == .socketIO || role == .engineProbe {
+      return FrameLimits(messageBytesMax: shared.engineSettings.payloadBytesMax, fragmentsMax: limits.fragmentsMax)
+    }
     return FrameLimits(messageBytesMax: limits.messageBytesMax, fragmentsMax: limits.fragmentsMax)
   }
 
@@ -270,7 +294,7 @@ extension Shard where Kernel: ~Copyable {
       drop(slot, .disconnected)
     case .lingering:
       drop(slot, connections[slot].reason)
-    case .answering:
+    case .answering, .polling:
       // Not read from in this phase: the end is seen once the answer has gone out.
       break
     case .proxy, .head, .body, .closing:

@@ -4,15 +4,24 @@ import Buffers
 import EventLoop
 import Wire
 
-/// A request on its way to an endpoint while its body is being received. Owned by its connection.
+/// A request whose body is wanted, while it is being received. Owned by its connection.
 final class PendingRequest {
-  var request: EndpointRequest
-  /// What of the head is needed for the response.
-  let keepsAlive: Bool
+  /// Who gets it.
+  enum Target {
+    case endpoint(EndpointRequest, keepsAlive: Bool)
+    /// An Engine.IO session, if it still lives.
+    case post(SlabToken, EngineExchange)
+  }
 
-  init(_ request: EndpointRequest, keepsAlive: Bool) {
-    self.request = request
-    self.keepsAlive = keepsAlive
+  let target: Target
+  var body: [UInt8] = []
+
+  init(_ request: EndpointRequest, keepsAlive: Bool) { target = .endpoint(request, keepsAlive: keepsAlive) }
+
+  init(post exchange: EngineExchange, to session: SlabToken) { target = .post(session, exchange) }
+
+  var isPost: Bool {
+    if case .post = target { true } else { false }
   }
 }
 
@@ -43,15 +52,26 @@ extension Shard where Kernel: ~Copyable {
     enqueueRaw(slot)
   }
 
-  /// Hands a whole request to its endpoint. Nothing more is read until it has been answered.
+  /// Hands a whole request to whoever wanted it.
   mutating func answer(_ slot: UInt32, _ pending: PendingRequest) {
-    switch shared.endpoints.answer(pending.request) {
+    switch pending.target {
+    case .endpoint(var request, let keepsAlive):
+      request.body = pending.body
+      answer(slot, request, keepsAlive: keepsAlive)
+    case .post(let session, let exchange):
+      receivePost(slot, session, exchange, pending.body)
+    }
+  }
+
+  /// Hands a whole request to its endpoint. Nothing more is read until it has been answered.
+  private mutating func answer(_ slot: UInt32, _ request: EndpointRequest, keepsAlive: Bool) {
+    switch shared.endpoints.answer(request) {
     case .now(let answer):
-      send(slot, answer, keepsAlive: pending.keepsAlive, omitsBody: pending.request.method == .head)
+      send(slot, answer, keepsAlive: keepsAlive, omitsBody: request.method == .head)
     case .later(let work):
       connections[slot].phase = .answering
-      if pending.keepsAlive { connections[slot].flags.insert(.keepsAlive) }
-      if pending.request.method == .head { connections[slot].flags.insert(.omitsBody) }
+      if keepsAlive { connections[slot].flags.insert(.keepsAlive) }
+      if request.method == .head { connections[slot].flags.insert(.omitsBody) }
       connections[slot].deadlineMilliseconds = now + Limits.answerMilliseconds
       timers.schedule(slot, at: connections[slot].deadlineMilliseconds)
       let id = connectionID(slot)
@@ -71,13 +91,26 @@ extension Shard where Kernel: ~Copyable {
     connections[slot].flags.subtract([.keepsAlive, .omitsBody])
     connections[slot].phase = .head
     send(slot, answer, keepsAlive: keepsAlive, omitsBody: omitsBody)
+    lookAgain(slot)
+  }
+
+  /// A connection was not read from, or what came was kept: it is looked at again.
+  mutating func lookAgain(_ slot: UInt32) {
     guard connections[slot].phase == .head else { return }
-    // What came meanwhile made no event, or was kept: look again.
     connections[slot].flags.insert(.resumed)
     if !connections[slot].flags.contains(.ready) {
       connections[slot].flags.insert(.ready)
       ready.append(connections.token(of: slot))
     }
+  }
+
+  /// A connection goes while a body is being received: the session for which it was is told.
+  @inline(never)
+  mutating func abandonRequest(_ inbound: UInt32) {
+    guard let taken = inbounds.take(inbound) else { return }
+    let target = taken.request?.target
+    inbounds.putBack(taken, at: inbound)
+    if case .post(let session, _) = target { postAborted(session) }
   }
 
   /// Queues an endpoint's answer.

@@ -9,11 +9,11 @@ extension Shard where Kernel: ~Copyable {
   mutating func authenticateEvents(
     _ slot: UInt32, _ head: HTTPRequestHead, _ bytes: Span<UInt8>
   ) -> UpgradeVerdict {
-    if EventsAuthenticator.isSocketIO(head, bytes) { return .refuse(.notImplemented) }
     guard EventsAuthenticator.token(head, bytes, into: &nameScratch) else {
       return .refuse(.unauthorized, "Authentication token required")
     }
-    guard let session = shared.eventSessions.find(nameScratch, nowMilliseconds: clock.milliseconds) else {
+    guard let session = shared.eventSessions.lookup(token: nameScratch.bytes, nowMilliseconds: clock.milliseconds)
+    else {
       return .refuse(.unauthorized, "Invalid or expired session token")
     }
     connections[slot].place = users.intern(nameScratch)

@@ -73,6 +73,10 @@ extension Shard where Kernel: ~Copyable {
   /// The connection cannot be sent to any more.
   @inline(never)
   private mutating func breakOff(_ slot: UInt32) {
+    if connections[slot].fd < 0 {
+      flushPoll(slot)
+      return
+    }
     outbox.clear(&connections[slot].outbound)
     drop(slot, .networkError)
   }
@@ -103,14 +107,14 @@ extension Shard where Kernel: ~Copyable {
   }
 
   /// The queue of a connection that had been blocked, or had several pieces, is empty.
-  private mutating func becameEmpty(_ slot: UInt32) {
+  mutating func becameEmpty(_ slot: UInt32) {
     if connections[slot].flags.contains(.pongOwed) { answerOwedPong(slot) }
     if connections[slot].flags.contains(.hasCalls) { resumeCalls(slot) }
     if connections[slot].phase != .open { sentAll(slot) }
   }
 
   /// Takes sent bytes off the queue and moves the mark by which its age is told.
-  private mutating func settle(_ slot: UInt32, sent count: Int) {
+  mutating func settle(_ slot: UInt32, sent count: Int) {
     outbox.consume(count, from: &connections[slot].outbound)
     let mark = Int(connections[slot].outbound.markRemaining)
     if mark == 0 { return }
@@ -127,7 +131,7 @@ extension Shard where Kernel: ~Copyable {
   }
 
   /// Keeps the rest of a queue for when the socket has room, and starts its age.
-  private mutating func block(_ slot: UInt32) {
+  mutating func block(_ slot: UInt32) {
     outbox.hold(&connections[slot].outbound)
     if connections[slot].outbound.markRemaining == 0 {
       connections[slot].outbound.markRemaining = UInt32(clamping: connections[slot].outbound.byteCount)

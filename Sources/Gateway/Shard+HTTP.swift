@@ -12,7 +12,7 @@ extension Shard where Kernel: ~Copyable {
     _ slot: UInt32, _ buffer: inout ByteBuffer, _ offset: inout Int, _ inbound: inout Inbound
   ) -> Bool {
     let bytes = buffer.bytes.extracting(offset..<buffer.count)
-    switch inbound.head.parse(bytes, limits: httpLimits) {
+    switch inbound.head.parse(bytes, limits: httpLimits()) {
     case .incomplete:
       inbound.tail.append(bytes)
       offset = buffer.count
@@ -21,12 +21,15 @@ extension Shard where Kernel: ~Copyable {
       respond(slot, HTTPResponse(status, contentType: "text/plain"), body: status.reason)
       return false
     case .complete(let head):
-      let pending = route(slot, head, bytes)
+      let routed = route(slot, head, bytes)
+      if case .gone = routed { return false }
+      var pending: PendingRequest?
+      if case .pending(let request) = routed { pending = request }
       offset += head.length
       inbound.head = HTTPHeadParser()
       if connections[slot].phase == .head && head.hasBody {
         connections[slot].phase = .body
-        inbound.body = HTTPBodyDecoder(head, limits: httpLimits)
+        inbound.body = HTTPBodyDecoder(head, limits: httpLimits(pending))
         inbound.request = pending
         if pending != nil && head.expectContinue { sendContinue(slot) }
       } else if let pending {
@@ -47,7 +50,7 @@ extension Shard where Kernel: ~Copyable {
     while true {
       switch body.next(buffer.bytes, from: offset) {
       case .data(let range):
-        inbound.request?.request.body.append(contentsOf: buffer.bytes.extracting(range).array)
+        inbound.request?.body.append(contentsOf: buffer.bytes.extracting(range).array)
         offset = range.upperBound
       case .needMore(let consumed):
         offset = consumed
@@ -64,8 +67,9 @@ extension Shard where Kernel: ~Copyable {
         return connections[slot].phase != .closing
       case .failure(let status):
         inbound.body = nil
-        if inbound.request != nil {
+        if let pending = inbound.request {
           inbound.request = nil
+          if case .post(let session, _) = pending.target { postAborted(session) }
           respond(slot, HTTPResponse(status, contentType: "text/plain"), body: status.reason)
           return false
         }
@@ -77,9 +81,9 @@ extension Shard where Kernel: ~Copyable {
     }
   }
 
-  private var httpLimits: HTTPLimits {
+  private func httpLimits(_ pending: PendingRequest? = nil) -> HTTPLimits {
     var limits = HTTPLimits()
-    limits.bodyBytesMax = self.limits.bodyBytesMax
+    limits.bodyBytesMax = pending?.isPost == true ? shared.engineSettings.payloadBytesMax : self.limits.bodyBytesMax
     return limits
   }
 
@@ -88,7 +92,7 @@ extension Shard where Kernel: ~Copyable {
   /// Decides who answers a request, and answers it; or returns it for an endpoint, which needs the body first.
   private mutating func route(
     _ slot: UInt32, _ head: HTTPRequestHead, _ bytes: Span<UInt8>
-  ) -> PendingRequest? {
+  ) -> Routed {
     let listener = Int(connections[slot].listener)
     if let forwarded = head.xForwardedFor, !shared.trustedProxies.isEmpty, !shared.listeners[listener].isAdmin {
       identifyClient(slot, bytes.extracting(forwarded))
@@ -98,17 +102,18 @@ extension Shard where Kernel: ~Copyable {
       var response = HTTPResponse(isLimited ? .tooManyRequests : .serviceUnavailable, contentType: "text/plain")
       response.retryAfterSeconds = Limits.retryAfterSeconds
       respond(slot, response, body: "Too many connections")
-      return nil
+      return .done
     }
     if shared.listeners[listener].isAdmin {
       answerAdmin(slot, head, bytes)
-      return nil
+      return .done
     }
-    if let pending = endpointRequest(slot, head, bytes) { return pending }
+    if isEngineRequest(slot, head, bytes) { return routeEngine(slot, head, bytes) }
+    if let pending = endpointRequest(slot, head, bytes) { return .pending(pending) }
     let path = bytes.extracting(head.path)
     guard let mount = shared.listeners[listener].mounts.findMount(path: path) else {
       answer(slot, head, .notFound, "Not Found")
-      return nil
+      return .done
     }
     switch mount.target {
     case .dialect(.channels): upgrade(slot, head, bytes, to: .channels, mount)
@@ -120,7 +125,7 @@ extension Shard where Kernel: ~Copyable {
     case .handlersAndChannels:
       upgrade(slot, head, bytes, to: head.secWebSocketProtocol == nil ? .channels : .handlers, mount)
     }
-    return nil
+    return .done
   }
 
   /// The client behind a trusted proxy, who is counted by address now (HOSTILE 12).
@@ -191,8 +196,10 @@ extension Shard where Kernel: ~Copyable {
     case .none, .echo: .accept(subprotocol: nil)
     case .channels: authenticateChannels(slot, head, bytes).map { .refuse($0) } ?? .accept(subprotocol: nil)
     case .events: authenticateEvents(slot, head, bytes)
+    case .handlers: authenticateHandlers(slot, head, bytes, isAlone: mount.target == .dialect(.handlers))
+    case .sessions: authenticateSessions(slot, head, bytes)
     case .walkers: authenticateWalkers(slot, head, bytes)
-    case .handlers, .sessions: .refuse(.notImplemented)
+    case .socketIO, .engineProbe: .refuse(.notFound)
     }
   }
 
@@ -202,7 +209,7 @@ extension Shard where Kernel: ~Copyable {
     case .channels: welcomeChannels(slot)
     case .events: welcomeEvents(slot)
     case .walkers: welcomeWalkers(slot)
-    case .none, .echo, .handlers, .sessions: break
+    case .none, .echo, .handlers, .sessions, .socketIO, .engineProbe: break
     }
   }
 
@@ -247,7 +254,7 @@ extension Shard where Kernel: ~Copyable {
   }
 
   /// Sends the 101 and makes the connection a WebSocket.
-  private mutating func acceptUpgrade(
+  mutating func acceptUpgrade(
     _ slot: UInt32, _ key: Span<UInt8>, _ role: Role, _ deflate: DeflateParameters?, _ subprotocol: [UInt8]?
   ) {
     nameScratch.removeAll()

@@ -15,7 +15,7 @@ extension Shard where Kernel: ~Copyable {
     telemetryMilliseconds = now + UInt64(shared.configuration.channels.telemetryIntervalMilliseconds)
     while !isDone() { turn(&buffer, &gather) }
     closeListeners(andAdmin: true)
-    commands.close()
+    for case .adopt(let handover) in commands.close() { network.close(handover.fd) }
     publishMetrics()
   }
 

@@ -36,6 +36,7 @@ extension Shard where Kernel: ~Copyable {
   /// Arms a connection's timer for whatever comes first: its deadline, or the age limit of its backlog.
   mutating func scheduleTimer(_ slot: UInt32) {
     var time = connections[slot].deadlineMilliseconds
+    if connections[slot].role == .socketIO { time = min(time, joinDeadline(slot)) }
     if connections[slot].outbound.markRemaining > 0 && connections[slot].phase == .open {
       let age = UInt64(UInt32(truncatingIfNeeded: now) &- connections[slot].outbound.markTime)
       let limit = UInt64(limits.outboundAgeMillisecondsMax)
@@ -46,6 +47,8 @@ extension Shard where Kernel: ~Copyable {
 
   private mutating func timerFired(_ slot: UInt32) {
     switch connections[slot].phase {
+    case .polling:
+      return
     case .answering:
       if now < connections[slot].deadlineMilliseconds { break }
       connections[slot].flags.remove(.keepsAlive)
@@ -70,7 +73,8 @@ extension Shard where Kernel: ~Copyable {
         // Policy `drop`: the backlog stays, and its age is looked at again after as long.
         connections[slot].outbound.markTime = UInt32(truncatingIfNeeded: now)
       }
-      if now >= connections[slot].deadlineMilliseconds && !heartbeat(slot) { return }
+      let isDue = now >= connections[slot].deadlineMilliseconds || connections[slot].role == .socketIO
+      if isDue && !heartbeat(slot) { return }
     }
     scheduleTimer(slot)
   }
@@ -87,6 +91,11 @@ extension Shard where Kernel: ~Copyable {
     if connections[slot].role == .echo {
       connections[slot].deadlineMilliseconds = now + UInt64(Limits.echoIdleMilliseconds)
       return true
+    }
+    if connections[slot].role == .socketIO { return engineTimerFired(slot) }
+    if connections[slot].role == .engineProbe {
+      close(slot, .sessionEnded, "")
+      return false
     }
     if connections[slot].flags.contains(.awaitsPong) {
       drop(slot, .noPong)

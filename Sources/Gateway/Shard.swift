@@ -60,6 +60,10 @@ struct Shard<Kernel: Network & ~Copyable>: ~Copyable {
 
   /// What other threads ask of this reactor.
   let commands: CommandQueue
+  /// Engine.IO sessions.
+  var engines = Pool<EngineSession>()
+  /// The slot to which a WebSocket in the middle of receiving has gone over.
+  var movedTo: SlabToken?
   /// Connections for which handlers of the application are at work.
   var conversations: [UInt32: Conversation] = [:]
   /// Messages of walkers clients that wait for a walker of theirs to end; only where there are calls.

@@ -6,6 +6,7 @@ import Dialects
 import EventLoop
 import Synchronization
 import Topics
+import Wire
 
 /// One listening socket as the reactors see it.
 struct ListenerState: Sendable {
@@ -49,12 +50,12 @@ final class SharedState: Sendable {
   let commands: [CommandQueue]
   /// What the application added, and the gateway's own answer to `ai:chat`.
   let extensions: Extensions
+  /// Whether the application answers requests of the handlers dialect.
+  let hasRequestHandlers: Bool
   /// Whether the application answers events, `ai:chat` aside.
   let hasEventHandlers: Bool
   /// How the events dialect introduces itself.
   let eventsProduct: EventsProduct
-  /// Who the clients of the events dialect are.
-  let eventSessions = EventSessionStore()
   /// Plain HTTP.
   let endpoints: Endpoints
   let channelsVerifier: JWTVerifier?
@@ -68,6 +69,8 @@ final class SharedState: Sendable {
   let trustedProxies: AddressRanges
   /// Connections and accept rates by client address.
   let addresses: AddressTable
+  /// Clocks and sizes of Engine.IO.
+  let engineSettings: EngineSettings
   /// Nil where compression is off.
   let deflatePolicy: DeflatePolicy?
   /// Shortest message that is compressed.
@@ -97,7 +100,8 @@ final class SharedState: Sendable {
     reactorCount = doorbells.count
     interest = Interest()
     commands = doorbells.map { CommandQueue(doorbell: $0) }
-    self.extensions = extensions.servingChat(with: DeterministicResponder()).addingBuiltInWalkers()
+    self.extensions = extensions.servingChat.addingBuiltInWalkers()
+    hasRequestHandlers = !extensions.requests.isEmpty
     hasEventHandlers = self.extensions.events.count > 1
     eventsProduct = EventsProduct(configuration.events)
     metrics = doorbells.map { _ in AtomicWords(count: Counters.wordCount) }
@@ -119,6 +123,8 @@ final class SharedState: Sendable {
       ? DeflatePolicy(
         allowsContextTakeover: compression.contextTakeover, windowBitsMax: UInt8(clamping: compression.windowBits),
         level: UInt8(clamping: compression.level)) : nil
+    engineSettings = EngineSettings(
+      wire: EngineIOSettings(), joinMilliseconds: 45_000, upgradeMilliseconds: 10_000)
     deflateThresholdBytes = compression.thresholdBytes
     origins = try OriginPolicy(
       allowed: configuration.corsOrigins, allowsLocalhost: configuration.development)
@@ -131,6 +137,9 @@ final class SharedState: Sendable {
     endpoints.runWalker = { request, name in walkers.answer(request, name: name) }
     self.endpoints = endpoints
   }
+
+  /// The sessions of the events dialect.
+  var eventSessions: SessionStore { endpoints.sessions }
 
   /// Counts a new connection; false when that is one more than the limit.
   func enterConnection() -> Bool {

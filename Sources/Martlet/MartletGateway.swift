@@ -20,8 +20,11 @@ public final class MartletGateway: Sendable {
   private let state = Lock(State())
 
   /// A gateway that is not running yet.
-  public init(_ settings: GatewaySettings) {
+  ///
+  /// - Parameter executor: where handlers and hooks run; nil for the threads that all of Swift's tasks share.
+  public init(_ settings: GatewaySettings, executor: (any TaskExecutor)? = nil) {
     self.settings = settings
+    state.withLock { $0.extensions.executor = executor }
     logger = Logger(format: settings.configuration.logFormat, level: settings.configuration.logLevel)
   }
 

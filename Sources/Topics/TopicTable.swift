@@ -195,6 +195,23 @@ public struct TopicTable: ~Copyable {
     return true
   }
 
+  /// Ends those of a connection's subscriptions whose topic's name satisfies the condition.
+  public mutating func unsubscribe(_ list: inout SubscriptionList, where condition: (Span<UInt8>) -> Bool) {
+    var previous = Self.none
+    var index = list.head
+    while index != Self.none {
+      let next = subscriptions[Int(index)].next
+      if condition(names.bytes(subscriptions[Int(index)].topic)) {
+        if previous == Self.none { list.head = next } else { subscriptions[Int(previous)].next = next }
+        list.count -= 1
+        end(index)
+      } else {
+        previous = index
+      }
+      index = next
+    }
+  }
+
   /// Ends every subscription of a connection.
   public mutating func unsubscribeAll(_ list: inout SubscriptionList) {
     var index = list.head

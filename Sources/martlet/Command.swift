@@ -6,6 +6,7 @@ import Gateway
 enum Command: String, CaseIterable {
   case serve
   case token
+  case user
   case checkConfig = "check-config"
   case defaultConfig = "default-config"
   case version
@@ -15,7 +16,10 @@ enum Command: String, CaseIterable {
   var usage: String {
     switch self {
     case .serve: "[--dev] [--config FILE] [--set KEY=VALUE] [FLAGS]"
-    case .token: "--dialect DIALECT --user USER [--ttl SECONDS] [--claim NAME=VALUE] [--dev] [--config FILE]"
+    case .token:
+      "--dialect DIALECT --user USER [--ttl SECONDS] [--session NAME] [--email ADDRESS] [--root HEX] "
+        + "[--claim NAME=VALUE] [--dev] [--config FILE]"
+    case .user: "add NAME | list | remove NAME [--user-file FILE] [--config FILE]"
     case .checkConfig: "FILE"
     case .defaultConfig, .version: ""
     case .help: "[COMMAND]"
@@ -25,7 +29,10 @@ enum Command: String, CaseIterable {
   var summary: String {
     switch self {
     case .serve: "Run the gateway until SIGTERM or SIGINT."
-    case .token: "Print a token for a client of a dialect (channels, handlers, sessions), signed with its secret."
+    case .token:
+      "Print a token for a client of a dialect (handlers, channels, sessions, walkers), signed with its secret."
+    case .user:
+      "Keep the file of users who may log in. The password is asked for twice, or is a line of standard input."
     case .checkConfig: "Print every mistake in a configuration file; exit status 1 if there is one."
     case .defaultConfig: "Print a commented configuration file with every default."
     case .version: "Print the version."
@@ -37,6 +44,7 @@ enum Command: String, CaseIterable {
   var operandsMax: Int {
     switch self {
     case .checkConfig, .help: 1
+    case .user: 2
     case .serve, .token, .defaultConfig, .version: 0
     }
   }
@@ -46,6 +54,7 @@ enum Command: String, CaseIterable {
     switch self {
     case .serve: Command.sourceFlags + Command.settingFlags
     case .token: Command.tokenFlags + Command.sourceFlags + Command.settingFlags.filter { $0.name == "--dev" }
+    case .user: Command.settingFlags.filter { $0.name == "--user-file" } + Command.sourceFlags
     case .checkConfig, .defaultConfig, .version, .help: []
     }
   }
@@ -58,11 +67,17 @@ enum Command: String, CaseIterable {
   ]
 
   private static let tokenFlags = [
-    FlagRule(name: "--dialect", placeholder: "DIALECT", summary: "channels, handlers or sessions."),
+    FlagRule(name: "--dialect", placeholder: "DIALECT", summary: "handlers, channels, sessions or walkers."),
     FlagRule(name: "--user", placeholder: "USER", summary: "Whom the token is for."),
     FlagRule(
-      name: "--ttl", placeholder: "SECONDS", summary: "How long it is valid. Default \(TokenCommand.ttlSecondsDefault)."
-    ),
+      name: "--ttl", placeholder: "SECONDS",
+      summary: "How long it is valid. Default what the dialect's endpoint gives, "
+        + "and \(TokenCommand.ttlSecondsDefault) for channels."),
+    FlagRule(name: "--session", placeholder: "NAME", summary: "sessions: the session that the client is bound to."),
+    FlagRule(name: "--email", placeholder: "ADDRESS", summary: "walkers: the user's address. Default USER."),
+    FlagRule(
+      name: "--root", placeholder: "HEX",
+      summary: "walkers: the 24 digits of the user's root. Default: the one that a login of the address gives."),
     FlagRule(
       name: "--claim", placeholder: "NAME=VALUE",
       summary: "Another claim; may be repeated. Numbers, true and false are taken as such."),

@@ -1,5 +1,6 @@
 // `martlet serve`: a checked configuration with its secrets, ready to run.
 
+import Auth
 import Gateway
 
 struct ServeCommand {
@@ -22,6 +23,13 @@ struct ServeCommand {
     }
     let mistakes = configuration.checkSecrets(of: configuration.servedDialects) + configuration.checkBackendsSecret()
     if !mistakes.isEmpty { return .finished(.refused(mistakes.map(\.description))) }
+    if let path = configuration.accounts.file {
+      do {
+        _ = try UserFile.load(path: path)
+      } catch {
+        return .finished(.refused(["accounts.file: \(error)"]))
+      }
+    }
     return .serve(configuration, notice: notice)
   }
 

@@ -1,6 +1,7 @@
 // Decides what an invocation means. Touches nothing but the configuration file and the development secrets; main.swift
 // does the rest.
 
+import Auth
 import Gateway
 
 /// The version that `martlet version` prints.
@@ -36,6 +37,10 @@ struct Tool {
   let environment: [String: String]
   /// Seconds since 1970.
   let nowSeconds: Int64
+  /// Asks for a new password.
+  var readPassword: @Sendable () throws(PasswordInputError) -> [UInt8] = {
+    () throws(PasswordInputError) in try PasswordInput.readNew()
+  }
 
   func run(_ words: [String]) -> Outcome {
     guard let first = words.first else {
@@ -68,6 +73,8 @@ struct Tool {
       return try ServeCommand(tool: self).run(arguments)
     case .token:
       return .finished(try TokenCommand(tool: self).run(arguments))
+    case .user:
+      return .finished(try UserCommand(tool: self).run(arguments))
     case .checkConfig:
       guard let path = arguments.operands.first else { throw UsageError(text: "which FILE?") }
       return .finished(checkConfig(path))

@@ -49,7 +49,8 @@ struct JavaScriptClientTests {
 
   @Test("silence, refusals, every close code and every limit end as documented", arguments: Platform.present)
   func faults(platform: Platform) throws {
-    try withGateway { try Scenarios.run(["closeCodes", "silence", "refusals", "limits"], on: platform, gateway: $0) }
+    let scenarios = ["closeCodes", "silence", "refusals", "limits", "brokenReplies"]
+    try withGateway { try Scenarios.run(scenarios, on: platform, gateway: $0) }
   }
 
   @Test("the helper of older pages opens an authenticated WebSocket", arguments: Platform.present)

@@ -1,4 +1,5 @@
 import Auth
+import Buffers
 import Gateway
 import Testing
 
@@ -83,5 +84,63 @@ struct TokenTests {
     ] {
       #expect(result.status == 1 && result.output.isEmpty && !result.complaint.isEmpty)
     }
+  }
+
+  /// The claims of a token that verifies, as their JSON.
+  private func claims(_ token: String, _ policy: JWTPolicy) throws -> String {
+    let key = try #require(JWTKey(secret: goodSecret))
+    var claims = JWTClaims()
+    try JWTVerifier(key: key, policy: policy).verify(
+      String(token.dropLast()).utf8Span.span, nowSeconds: time, into: &claims)
+    return claims.payload.string
+  }
+
+  @Test("a sessions token can be bound to a session, and lives as long as those of the endpoint")
+  func session() throws {
+    let words = ["token", "--dialect", "sessions", "--user", "a", "--session", "s 1", "--claim", "x=1"]
+    let environment = ["JWT_SECRET_KEY": goodSecret, "JWT_EXPIRATION_SECONDS": "90"]
+    let result = report(words, environment: environment)
+    #expect(
+      try claims(result.output, .sessions) == #"{"sub":"a","sid":"s 1","x":1,"iat":\#(time),"exp":\#(time + 90)}"#)
+  }
+
+  @Test("a walkers token holds the user object, the same root each time, and says that it is in no list")
+  func walkers() throws {
+    func token(_ words: [String]) throws -> String {
+      let result = report(["token", "--dialect", "walkers"] + words, environment: ["TOKEN_SECRET": goodSecret])
+      #expect(result.status == 0, "\(result.complaint)")
+      return try claims(result.output, .walkers)
+    }
+    let known = WalkerUser(name: "a@b.c", secret: Secret(goodSecret))
+    for words in [["--user", "a@b.c"], ["--email", "a@b.c"], ["--user", "x", "--email", "a@b.c"]] {
+      let text = try token(words)
+      #expect(text.hasPrefix(#"{"id":"\#(known.id)","email":"a@b.c","root_id":"\#(known.rootId)","#))
+      #expect(text.contains(#""is_activated":true,"is_admin":false,"expiration":\#(time + 43_200),"state":""#))
+      #expect(text.hasSuffix(#""standalone":true}"#))
+    }
+    let root = "0123456789abcdef01234567"
+    for text in [root, "n::" + root] {
+      #expect(try token(["--user", "a", "--root", text, "--ttl", "5"]).contains(#""root_id":"\#(root)""#))
+    }
+  }
+
+  @Test("flags of another dialect, a root that is none and a claim of the command's own are wrong usage")
+  func misuse() {
+    let environment = ["TOKEN_SECRET": goodSecret, "NEXUS_JWT_SECRET": goodSecret, "JWT_SECRET_KEY": goodSecret]
+    for words in [
+      ["channels", "--user", "a", "--session", "s"], ["sessions", "--user", "a", "--email", "e"],
+      ["channels", "--user", "a", "--root", "0123456789abcdef01234567"], ["walkers", "--user", "a", "--root", "n::7"],
+      ["walkers", "--user", "a", "--root", "0123456789ABCDEF01234567"], ["sessions", "--user", "a", "--session", ""],
+      ["walkers", "--user", "a", "--claim", "is_admin=true"], ["sessions", "--user", "a", "--claim", "sub=b"],
+      ["walkers"],
+    ] {
+      #expect(report(["token", "--dialect"] + words, environment: environment).status == 2, "\(words)")
+    }
+  }
+
+  @Test("whoever wants a token for events is told where sessions come from")
+  func events() {
+    let result = report(["token", "--dialect", "events", "--user", "a"])
+    #expect(result.status == 1 && result.complaint.contains("POST http://ADDRESS/api/auth/acquire-session"))
   }
 }

@@ -20,20 +20,23 @@ final class ConformanceGateway {
   /// Connections that came out on a reactor where none was wanted, kept open so that counts stay what they are.
   private var parked: [WebSocketClient] = []
 
-  /// - Parameter settings: keys of the configuration and their values, as `--set` takes them.
-  init(reactors: Int, settings: [(String, String)] = []) throws {
+  /// - Parameters:
+  ///   - settings: keys of the configuration and their values, as `--set` takes them.
+  ///   - extensions: handlers of an application.
+  init(reactors: Int, settings: [(String, String)] = [], extensions: Extensions = Extensions()) throws {
     System.ignoreBrokenPipes()
     var sources = ConfigurationSources()
     for name in ["NEXUS_JWT_SECRET", "HANDLERS_JWT_SECRET", "JWT_SECRET_KEY", "TOKEN_SECRET"] {
       sources.environment[name] = Tokens.secret
     }
-    let always = [
-      ("development", "true"), ("host", "127.0.0.1"), ("port", "0"), ("admin.port", "0"),
-      ("reactorCount", "\(reactors)"),
-    ]
+    var always = [("development", "true"), ("admin.port", "0"), ("reactorCount", "\(reactors)")]
+    if !settings.contains(where: { $0.0 == "listeners" }) { always += [("host", "127.0.0.1"), ("port", "0")] }
     sources.flags = (always + settings).map { (key: $0.0, text: $0.1, origin: "test") }
     let configuration = try Configuration.load(sources)
-    server = try GatewayServer(configuration, logger: Logger(format: .text, level: .error))
+    // Tests block the threads that handlers would run on.
+    var extensions = extensions
+    extensions.executor = HandlerThreads.shared
+    server = try GatewayServer(configuration, logger: Logger(format: .text, level: .error), extensions: extensions)
     self.reactors = reactors
     let ports = server.addresses.map { UInt16($0.split(separator: ":").last ?? "") ?? 0 }
     guard let first = ports.first, let last = ports.last, ports.count >= 2, first > 0, last > 0 else {
@@ -49,6 +52,9 @@ final class ConformanceGateway {
     server.stop()
     server.join()
   }
+
+  /// The token of a session of the events dialect in which a user is logged in.
+  func eventsSession(user: String) -> String? { server.createEventsSession(userId: user) }
 
   // MARK: Connecting
 
@@ -107,9 +113,10 @@ final class ConformanceGateway {
 
 /// Runs `body` against a gateway of its own and stops it.
 func withGateway(
-  reactors: Int, settings: [(String, String)] = [], _ body: (ConformanceGateway) throws -> Void
+  reactors: Int, settings: [(String, String)] = [], extensions: Extensions = Extensions(),
+  _ body: (ConformanceGateway) throws -> Void
 ) throws {
-  let gateway = try ConformanceGateway(reactors: reactors, settings: settings)
+  let gateway = try ConformanceGateway(reactors: reactors, settings: settings, extensions: extensions)
   defer { gateway.stop() }
   try body(gateway)
 }
@@ -151,4 +158,33 @@ func expectClose(
   try client.send(ClientFrame(ClientFrame.close, [UInt8(code >> 8), UInt8(code & 0xFF)]))
   let end = client.next()
   #expect(end == .end || end == .reset, sourceLocation: sourceLocation)
+}
+
+/// Threads of their own for the handlers of all gateways.
+final class HandlerThreads: TaskExecutor {
+  static let shared = HandlerThreads()
+  /// So that one that is waited for does not hold the others up.
+  private static let threadCount = 4
+
+  private let jobs = Lock<[UnownedJob]>([])
+  private let count = DispatchSemaphore(value: 0)
+
+  private init() {
+    for _ in 0..<Self.threadCount { Thread.detachNewThread { [self] in run() } }
+  }
+
+  func enqueue(_ job: consuming ExecutorJob) {
+    let job = UnownedJob(job)
+    jobs.withLock { $0.append(job) }
+    count.signal()
+  }
+
+  private func run() {
+    while true {
+      count.wait()
+      let job = jobs.withLock { $0.removeFirst() }
+      // SAFETY: each job was enqueued once and is taken out once.
+      unsafe job.runSynchronously(on: asUnownedTaskExecutor())
+    }
+  }
 }

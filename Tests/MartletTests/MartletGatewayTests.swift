@@ -18,7 +18,7 @@ private func serving(
   let settings = try GatewaySettings.development(
     port: 0,
     set: ["reactorCount": "2", "logLevel": "error"].merging(secrets.map { ($0, Tokens.secret) }) { $1 })
-  let gateway = MartletGateway(settings)
+  let gateway = MartletGateway(settings, executor: TestThreads.shared)
   prepare(gateway)
   try gateway.start()
   let port = gateway.addresses.first?.split(separator: ":").last.flatMap { UInt16($0) } ?? 0
@@ -59,7 +59,7 @@ private func subscribe(_ client: WebSocketClient, _ channel: String) throws {
   #expect(try client.nextText().contains("subscribed"))
 }
 
-@Suite("The Martlet library")
+@Suite("The Martlet library", OwnThreads())
 struct MartletGatewayTests {
   @Test("an event is decoded, answered and broadcast; what cannot be decoded and what is rejected says why")
   func events() async throws {

@@ -165,6 +165,13 @@ struct SimulatedNetwork: Network, ~Copyable {
     return true
   }
 
+  func reregister(socket fd: Int32, token: SlabToken) -> Bool {
+    guard let socket = world.socket(fd, "epoll_ctl") else { return false }
+    socket.token = token
+    socket.hasEdge = true
+    return true
+  }
+
   func register(listener fd: Int32, number: UInt32, isShared: Bool) -> Bool {
     world.listen(reactor: reactor, fd: fd, number: number)
     return true

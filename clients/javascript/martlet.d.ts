@@ -287,7 +287,8 @@ export class EventsClient extends ReconnectingClient<EventsWelcome, any> {
   off(event: string, handler: (data: any) => unknown): void;
   onEvent(event: string, handler: (data: any) => unknown): Remove;
   emit(event: string, data?: unknown): Promise<void>;
-  request(event: string, data: unknown, reply: string): Promise<any>;
+  /** `reply` may be left out for the events that every gateway has. */
+  request(event: string, data?: unknown, reply?: string): Promise<any>;
   ping(): Promise<{ timestamp: string }>;
   status(): Promise<any>;
   info(): Promise<any>;

@@ -1265,6 +1265,16 @@ function isOfWalker(error) {
 /** Events of the connection itself; all other names are the gateway's. */
 const OWN_EVENTS = new Set(['open', 'close', 'reconnecting', 'error', 'message', 'token']);
 
+/** What the gateway's own events are answered with. Replies have no number: each question must be known to count them. */
+const REPLIES = new Map([
+  ['status', 'status_response'],
+  ['echo', 'echo_response'],
+  ['info', 'info_response'],
+  ['message', 'message_received'],
+]);
+/** Stands in the row of questions for one whose answer nobody waits for. */
+const NOBODY = { resolve: noop, reject: noop };
+
 /** The events dialect over a plain WebSocket: `{ event, data }` both ways. */
 export class EventsClient extends ReconnectingClient {
   #events = new Listeners();
@@ -1314,18 +1324,19 @@ export class EventsClient extends ReconnectingClient {
   /** Sends an event. Resolves when handed to the socket. */
   emit(event, data) {
     requireText(event, 'the event');
-    return this._send(JSON.stringify({ event, data }));
+    return this._send(JSON.stringify({ event, data }), () => {
+      if (event === 'ping') this._expectSign(NOBODY);
+      else if (event === 'ai:chat') this.#beginning.push(AIStream.unread(this.options));
+      else if (REPLIES.has(event)) this.#expect(REPLIES.get(event), NOBODY);
+    });
   }
 
   /** Sends an event and resolves with the data of the next `reply` that no earlier request waits for. */
-  request(event, data, reply) {
+  request(event, data, reply = REPLIES.get(event)) {
     requireText(event, 'the event');
     requireText(reply, 'the reply');
     const done = deferred();
-    const onSent = () => {
-      if (!this.#requests.has(reply)) this.#requests.set(reply, new Answers());
-      this.#requests.get(reply).push(done);
-    };
+    const onSent = () => this.#expect(reply, done);
     this._send(JSON.stringify({ event, data }), onSent).catch((error) => rejectQuietly(done, error));
     return done.promise;
   }
@@ -1337,15 +1348,15 @@ export class EventsClient extends ReconnectingClient {
   }
 
   status() {
-    return this.request('status', undefined, 'status_response');
+    return this.request('status');
   }
 
   info() {
-    return this.request('info', undefined, 'info_response');
+    return this.request('info');
   }
 
   echo(data) {
-    return this.request('echo', data, 'echo_response');
+    return this.request('echo', data);
   }
 
   /**
@@ -1395,6 +1406,11 @@ export class EventsClient extends ReconnectingClient {
     const begun = [...this.#streams.values()];
     for (let stream = this.#beginning.take(); stream; stream = this.#beginning.take()) stream._end(error);
     for (const stream of begun) stream._end(error);
+  }
+
+  #expect(reply, target) {
+    if (!this.#requests.has(reply)) this.#requests.set(reply, new Answers());
+    this.#requests.get(reply).push(target);
   }
 
   #chat(step, data) {
@@ -1449,6 +1465,13 @@ class AIStream {
   constructor(limits, onEnd) {
     this.#limits = limits;
     this.#onEnd = onEnd;
+  }
+
+  /** One that nobody reads: it takes its place in the row of questions, and nothing else. */
+  static unread(limits) {
+    const stream = new AIStream(limits, noop);
+    stream._end(null);
+    return stream;
   }
 
   [Symbol.asyncIterator]() {

@@ -1,5 +1,6 @@
 // The handlers dialect, sending side: the answers that the gateway gives itself. Any thread.
 import Buffers
+import Wire
 
 /// Writes the server messages of the handlers dialect (PROTOCOLS 1.3).
 public enum HandlersEncoder {
@@ -15,5 +16,12 @@ public enum HandlersEncoder {
     case .handlerTimedOut: out.append("{\"type\":\"error\",\"message\":\"Handler timed out\"}")
     case .tooManyRequests: out.append("{\"type\":\"error\",\"message\":\"Too many requests\"}")
     }
+  }
+
+  /// Appends an error with a text of the application's own, plain UTF-8.
+  public static func appendError(_ text: Span<UInt8>, to out: inout ByteBuffer) {
+    out.append("{\"type\":\"error\",\"message\":")
+    JSONString.appendQuoted(text, to: &out)
+    out.append("}")
   }
 }

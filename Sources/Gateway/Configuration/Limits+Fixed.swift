@@ -35,6 +35,8 @@ extension Limits {
   /// Milliseconds that an endpoint has for its answer before the client gets 504. Longer than any work of its own.
   public static var answerMilliseconds: UInt64 { 120_000 }
 
+  /// Bytes of a Socket.IO packet and its attachments together, of which there are ten at most: two full messages.
+  public static var socketIOPacketBytesMax: Int { 2_097_152 }
   /// Bytes of data that one notification of the walkers dialect may send, times the ids that it names: four of the
   /// longest messages, a tenth of a second's work if all of them are compressed.
   public static var notifyBytesMax: Int { 4_194_304 }

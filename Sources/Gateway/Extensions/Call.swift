@@ -31,11 +31,16 @@ public final class Call: Sendable {
   public let context: [UInt8]
   /// Reaches everyone else.
   public let outlet: Outlet
+  /// Binary attachments of an event over Socket.IO, which `context` names by placeholders.
+  public let attachments: [[UInt8]]
+  /// The Socket.IO client that asked; nil elsewhere.
+  private let socket: SocketIOChannel?
   private let deliver: @Sendable (String?, [UInt8]) -> Void
 
   /// A call whose answers go to `deliver`, with the event's name where one was given.
   init(
-    dialect: Dialect, name: String, connection: ConnectionID?, user: String?, context: [UInt8], outlet: Outlet,
+    dialect: Dialect, name: String, connection: ConnectionID?, user: String?, context: [UInt8],
+    attachments: [[UInt8]] = [], outlet: Outlet, socket: SocketIOChannel? = nil,
     deliver: @escaping @Sendable (String?, [UInt8]) -> Void
   ) {
     self.dialect = dialect
@@ -43,7 +48,9 @@ public final class Call: Sendable {
     self.connection = connection
     self.user = user
     self.context = context
+    self.attachments = attachments
     self.outlet = outlet
+    self.socket = socket
     self.deliver = deliver
   }
 
@@ -53,6 +60,33 @@ public final class Call: Sendable {
 
   /// Answers with an event of another name (`events`); elsewhere as `reply(_:)`.
   public func reply(event: String, _ json: [UInt8]) { deliver(event, json) }
+
+  /// Whether a Socket.IO client waits for an acknowledgement.
+  public var wantsAcknowledgement: Bool { (socket?.acknowledgement ?? -1) >= 0 }
+
+  /// Acknowledges the event of a Socket.IO client with one argument, raw JSON; nothing where it wants none.
+  public func acknowledge(_ json: [UInt8]) { socket?.acknowledge(json) }
+
+  /// Sends an event to the asking Socket.IO client and waits for its acknowledgement, whose arguments are a JSON array.
+  /// Throws `HandlerError.timedOut`, or `.disconnected` when the client has gone or speaks no Socket.IO.
+  public func request(
+    event: String, _ json: [UInt8], timeout: Duration = .seconds(10)
+  ) async throws -> [UInt8] {
+    guard let socket else { throw HandlerError.disconnected }
+    return try await socket.request(event, json, timeout: timeout)
+  }
+
+  /// Joins the asking connection to a room of the `events` dialect.
+  public func join(room: String) { changeRoom(room, joins: true) }
+
+  /// Takes the asking connection out of a room.
+  public func leave(room: String) { changeRoom(room, joins: false) }
+
+  private func changeRoom(_ room: String, joins: Bool) {
+    guard dialect == .events, let connection else { return }
+    let form = socket.map { RoomTopic.form($0.namespace) } ?? RoomTopic.native
+    outlet.changeRoom(connection, form, room, joins: joins)
+  }
 
   /// Sends raw JSON to the asking connection as it is, beside the answer (`walkers`: `notify_self`). Nothing happens
   /// for a request over plain HTTP.

@@ -15,8 +15,16 @@ enum Command: Sendable {
   case broadcast(channel: [UInt8], data: [UInt8])
   /// The response that a connection waits for.
   case answer(ConnectionID, HTTPAnswer)
-  /// A call of the connection has ended.
-  case callEnded(ConnectionID)
+  /// An event to everyone in a room of the events dialect.
+  case emit(room: [UInt8], event: String, [UInt8])
+  /// A connection joins a room of the events dialect, or leaves it; `form` is what it reads.
+  case room(ConnectionID, form: UInt8, [UInt8], joins: Bool)
+  /// An event to a Socket.IO client, and who waits for its acknowledgement.
+  case request(ConnectionID, SocketIONamespace, event: [UInt8], [UInt8], AcknowledgementWaiter)
+  /// A connection that belongs to this reactor.
+  case adopt(Handover)
+  /// A call of the connection has ended; whatever it sent lies before this in the queue.
+  case callEnded(ConnectionID, isOrdered: Bool)
   /// Tell the waiter when the connection has room for more.
   case awaitRoom(ConnectionID, RoomWaiter)
 
@@ -27,6 +35,10 @@ enum Command: Sendable {
     case .publish(_, let name, let text): name.count + text.count
     case .broadcast(let channel, let data): channel.count + data.count
     case .answer(_, let answer): answer.body.count
+    case .adopt(let handover): handover.received.count + handover.unsent.count
+    case .emit(let room, let event, let data): room.count + event.utf8.count + data.count
+    case .room(_, _, let room, _): room.count
+    case .request(_, _, let event, let data, _): event.count + data.count
     case .callEnded, .awaitRoom: 0
     }
   }
@@ -55,7 +67,7 @@ final class CommandQueue: Sendable {
       if state.isClosed { return false }
       switch command {
       // What ends something is small and never refused: a connection would wait for ever.
-      case .answer, .callEnded, .awaitRoom: break
+      case .answer, .callEnded, .awaitRoom, .adopt: break
       default: if state.byteCount > Limits.commandBytesMax { return false }
       }
       state.commands.append(command)
@@ -85,15 +97,22 @@ final class CommandQueue: Sendable {
     }
   }
 
-  /// The reactor has ended: what is queued is dropped, and whoever waits is told.
-  func close() {
+  /// The reactor has ended: nothing is taken any more. Returns what was queued, whose waiters have been told.
+  func close() -> [Command] {
     let rest = state.withLock { state in
       state.isClosed = true
       let rest = state.commands
       state.commands = []
       return rest
     }
-    for case .awaitRoom(_, let waiter) in rest { waiter.fail() }
+    for command in rest {
+      switch command {
+      case .awaitRoom(_, let waiter): waiter.fail()
+      case .request(_, _, _, _, let waiter): waiter.fail()
+      default: break
+      }
+    }
+    return rest
   }
 }
 

@@ -8,6 +8,10 @@ final class Conversation: Sendable {
     /// The latest call that others wait behind.
     var last: Task<Void, Never>?
     var orderedCount = 0
+    /// Calls, and ordered ones among them, whose end the reactor has not seen yet. Until then what they sent may still
+    /// lie in its queue, and nothing of the gateway's own may go out before that.
+    var unseenCount = 0
+    var unseenOrderedCount = 0
     var serial: UInt64 = 0
     var isCancelled = false
     var waiters: [RoomWaiter] = []
@@ -31,26 +35,36 @@ final class Conversation: Sendable {
       state.serial += 1
       let serial = state.serial
       let previous = ordered ? state.last : nil
-      let task = Task { [self] in
+      let task = Task(executorPreference: shared.extensions.executor) { [self] in
         await previous?.value
         if !Task.isCancelled { await body() }
         ended(serial, ordered)
       }
       // Its end needs the lock as well, so it is entered here before it can leave.
       state.tasks[serial] = task
+      state.unseenCount += 1
       if ordered {
         state.last = task
         state.orderedCount += 1
+        state.unseenOrderedCount += 1
       }
       return true
     }
   }
 
-  /// Whether ordered calls have not ended.
-  var hasOrdered: Bool { state.withLock { $0.orderedCount > 0 } }
+  /// Whether there are ordered calls whose end the reactor has not seen.
+  var hasOrdered: Bool { state.withLock { $0.unseenOrderedCount > 0 } }
+
+  /// The reactor has seen the end of a call.
+  func noteEnd(isOrdered: Bool) {
+    state.withLock { state in
+      state.unseenCount -= 1
+      if isOrdered { state.unseenOrderedCount -= 1 }
+    }
+  }
 
   /// Whether there is nothing left.
-  var isIdle: Bool { state.withLock { $0.tasks.isEmpty && $0.waiters.isEmpty } }
+  var isIdle: Bool { state.withLock { $0.unseenCount == 0 && $0.waiters.isEmpty } }
 
   /// The connection has gone.
   func cancel() {
@@ -92,6 +106,6 @@ final class Conversation: Sendable {
       }
     }
     shared.leaveCall()
-    shared.commands[id.reactor].push(.callEnded(id))
+    shared.commands[id.reactor].push(.callEnded(id, isOrdered: ordered))
   }
 }

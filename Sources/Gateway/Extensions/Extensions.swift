@@ -7,8 +7,14 @@ public struct Extensions: Sendable {
   public var requests: [String: Handler] = [:]
   /// Handlers of the `events` dialect by event name. They come before the built-in events.
   public var events: [String: Handler] = [:]
+  /// Who answers `ai:chat`; nil for the built-in responder, which asks no AI service. A handler of that name in `events`
+  /// comes before it.
+  public var chatResponder: (any ChatResponder)?
   /// Walkers of the `walkers` dialect by name.
   public var walkers: [String: Walker] = [:]
+  /// Where handlers run; nil stands for the threads that Swift gives all tasks. For handlers that block a thread, which
+  /// would keep the others waiting, and for processes whose own tasks do.
+  public var executor: (any TaskExecutor)?
   /// Told of connections' lives.
   public var hooks = Hooks()
   /// Where there are HTTP endpoints or hooks: what became of their calls.

@@ -49,8 +49,7 @@ export async function events(context) {
   const rest = (async () => {
     for await (const chunk of cut) check(chunk !== '', 'a chunk');
   })();
-  await client.close();
-  await refused(rest, library.ClosedError, 'a reply that is cut off');
+  await Promise.all([client.close(), refused(rest, library.ClosedError, 'a reply that is cut off')]);
 
   const session = await soon(library.EventsClient.acquireSession(config.url), 'a session on request');
   const given = clientOf(context, { token: session.token });
@@ -63,19 +62,15 @@ export async function events(context) {
 
 /** The gateway is killed and comes back under the client; it has forgotten the session. */
 export async function eventsRestart(context) {
-  const { library, control } = context;
+  const { control } = context;
   const client = clientOf(context);
   await soon(client.connect(), 'open');
   const before = client.session.token;
-  const cut = client.aiChat('Something long enough to be cut off in the middle of it').text();
-  const [, error] = await Promise.all([
-    Promise.all([next(client, 'close'), control('kill')]),
-    refused(cut, library.ConnectionLostError, 'a reply under way'),
-  ]);
-  check(error, 'its error');
+  await Promise.all([next(client, 'close'), control('kill')]);
   const received = [];
   client.on('echo_response', (data) => received.push(data.received));
   for (let number = 0; number < 49; number++) client.emit('echo', number);
+  // Its reply is told from those of the events before it.
   const last = client.echo('last');
   const reply = client.aiChat('Asked offline').text();
   await control('start');

@@ -36,7 +36,7 @@ export async function closeCodes(context) {
 /** A connection that says nothing any more is given up, and so is one that never says its welcome. */
 export async function silence(context) {
   const { library } = context;
-  const quick = { heartbeatMilliseconds: 100, answerMilliseconds: 200, connectMilliseconds: 300 };
+  const quick = { heartbeatMilliseconds: 100, answerMilliseconds: 2_000, connectMilliseconds: 1_500 };
   const silent = clientOf(context, '/silent', quick);
   const heard = new Record();
   const welcome = await soon(silent.connect(), 'the welcome');
@@ -162,4 +162,43 @@ export async function limits(context) {
   thrown(() => new library.ChannelsClient({ url: 'http://127.0.0.1/', WebSocket }), TypeError, 'an address of HTTP');
   thrown(() => new library.ChannelsClient({ url: 'nonsense', WebSocket }), TypeError, 'no address');
   thrown(() => clientOf(context, '/good').on('open', 'nothing'), TypeError, 'no handler');
+}
+
+/** AI replies that break off, are refused, or come in pieces of several. */
+export async function brokenReplies(context) {
+  const { library, config, WebSocket } = context;
+  const url = `${config.faultyUrl}/ai`;
+  const client = new library.EventsClient({ url, token: 'any', WebSocket, ...QUICK, heartbeatMilliseconds: 0 });
+  await soon(client.connect(), 'the welcome');
+  const error = await refused(client.aiChat('refused').text(), library.ServerError, 'a refused question');
+  equal(error.message, 'Message is required', 'its error');
+
+  const failing = client.aiChat('failing');
+  equal(await soon(failing.next(), 'the first chunk'), { value: 'half ', done: false }, 'what came before the failure');
+  await refused(failing.next(), library.ServerError, 'the failure');
+  equal((await failing.next()).done, true, 'and then the end');
+
+  const both = [client.aiChat('first').text(), client.aiChat('second').text()];
+  equal(await soon(Promise.all(both), 'two replies'), ['1 2', 'one two'], 'told apart by their numbers');
+
+  const cut = client.aiChat('cut');
+  equal((await soon(cut.next(), 'half of a reply')).value, 'half', 'half of a reply');
+  await refused(cut.next(), library.ConnectionLostError, 'the other half');
+  await soon(client.connect(), 'open again');
+  equal(await soon(Promise.all([client.aiChat('first').text(), client.aiChat('second').text()]), 'two replies'),
+    ['1 2', 'one two'], 'the next connection works');
+
+  const small = new library.EventsClient({ url, token: 'any', WebSocket, ...QUICK, streamCharactersMax: 3 });
+  await soon(small.connect(), 'the welcome');
+  const ended = new Record();
+  small.on('ai:response:complete', ended.take);
+  const unread = [small.aiChat('first'), small.aiChat('second')];
+  await ended.until(2, 'two replies that nobody reads');
+  equal(await soon(unread[0].text(), 'a reply within the limit'), '1 2', 'a reply within the limit');
+  await refused(unread[1].text(), library.QueueFullError, 'a reply beyond the limit');
+  const slow = new library.EventsClient({ url, token: 'any', WebSocket, ...QUICK, callMilliseconds: 100 });
+  await soon(slow.connect(), 'the welcome');
+  await refused(slow.aiChat('first').text(), library.TimeoutError, 'a reply that does not go on');
+  await refused(slow.aiChat('never').text(), library.TimeoutError, 'a reply that does not begin');
+  await Promise.all([client, small, slow].map((one) => one.close()));
 }

@@ -1,4 +1,5 @@
-// A gateway of the channels dialect that does wrong on purpose what a test asks for in the path. Node only.
+// A gateway that does wrong on purpose what a test asks for in the path. It speaks the channels dialect, at `/ai` that of
+// events. Node only.
 //
 // /close/CODE/REASON   welcomes; closes like this at the first publish, later connections are good
 // /every/CODE/REASON   the same for every connection
@@ -7,10 +8,34 @@
 // /refuse/STATUS       answers the upgrade with a status
 // /drop                ends TCP at each publish, without a close frame
 // /flaky               refuses the first three upgrades with 503
+// /ai                  AI replies that are cut off, refused, or interleaved: see `reply`
 
 import { listen } from './websocket-server.js';
 
 const WELCOME = { type: 'connected', message: 'Welcome', userId: 'tester' };
+
+/** The events that answer a question to the AI. */
+const REPLIES = {
+  cut: [['start', 'a'], ['chunk', 'a', 'half'], 'drop'],
+  refused: [['error', undefined, 'Message is required']],
+  failing: [['start', 'b'], ['chunk', 'b', 'half '], ['error', undefined, 'the model is away']],
+  first: [['start', 'c'], ['chunk', 'c', '1 ']],
+  second: [['start', 'd'], ['chunk', 'd', 'one '], ['chunk', 'c', '2'], ['complete', 'c', '1 2'], ['chunk', 'd', 'two'],
+    ['complete', 'd', 'one two']],
+};
+
+/** Sends the events of one reply. */
+function reply(peer, question) {
+  for (const event of REPLIES[question] ?? []) {
+    if (event === 'drop') {
+      peer.drop();
+      continue;
+    }
+    const [step, messageId, text] = event;
+    const name = { chunk: 'chunk', complete: 'fullResponse', error: 'error' }[step];
+    peer.send({ event: `ai:response:${step}`, data: { messageId, ...(name ? { [name]: text } : {}) } });
+  }
+}
 
 export async function startFaultyGateway() {
   /** Connections so far, by path and query. */
@@ -26,6 +51,11 @@ export async function startFaultyGateway() {
     const [, kind, code, reason = ''] = url.pathname.split('/').map(decodeURIComponent);
     const number = kind === 'refuse' || kind === 'flaky' ? 0 : count(url);
     if (kind === 'mute' && number < 3) return;
+    if (kind === 'ai') {
+      peer.onText = (text) => reply(peer, JSON.parse(text).data?.message);
+      peer.send({ event: 'connected', data: { socketId: `ws-${number}`, isLoggedIn: false } });
+      return;
+    }
     const isSilent = kind === 'silent' && number === 1;
     peer.onText = (text) => {
       if (isSilent) return;

@@ -66,14 +66,14 @@ export async function sessionTokens(context) {
   await client.close();
   equal([client.token, client.isAuthenticated], [undefined, false], 'nothing is kept after the close');
 
-  // A life of 0.4 s is due for replacement after 0.2 s.
+  // A life of two seconds is due for replacement after one.
   const tokens = new Record();
   let requests = 0;
   const fetch = async (...words) => {
     requests += 1;
     const answer = await globalThis.fetch(...words);
     const { token } = await answer.json();
-    return new Response(JSON.stringify({ token, expires_in: 0.4 }), { status: 200 });
+    return new Response(JSON.stringify({ token, expires_in: 2 }), { status: 200 });
   };
   const short = clientOf(context, { ...credentials, fetch });
   short.on('token', tokens.take);
@@ -86,7 +86,7 @@ export async function sessionTokens(context) {
   check(tokens.values.length >= 1, 'it was told of its token');
   await short.close();
   const before = requests;
-  await pause(500);
+  await pause(1_500);
   equal(requests, before, 'a closed client asks for nothing');
 
   const wrong = clientOf(context, { username: 'testuser', password: '' });

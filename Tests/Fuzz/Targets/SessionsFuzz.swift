@@ -36,7 +36,7 @@ enum SessionsFuzz {
     let named = parts.count > 1 ? parts[1] : nil
     try require(session.map { Array(copy[$0]) } == named, "session \(String(describing: session))")
     var name = ByteBuffer()
-    let isValid = SessionsTopic.append(
+    let isValid = SessionTopic.append(
       in: bytes, topic: topic, session: session, current: own.span, bytesMax: nameBytesMax, to: &name)
     try check(isValid, name.bytes.array, session: named ?? own, topic: parts[0])
   }
@@ -45,7 +45,7 @@ enum SessionsFuzz {
     _ bytes: Span<UInt8>, _ copy: [UInt8], _ publication: SessionsPublication, _ tree: ReferenceJSON
   ) throws(FuzzFailure) {
     var name = ByteBuffer()
-    let isValid = SessionsTopic.append(in: bytes, publication, current: own.span, bytesMax: nameBytesMax, to: &name)
+    let isValid = SessionTopic.append(in: bytes, publication, current: own.span, bytesMax: nameBytesMax, to: &name)
     try check(
       isValid, name.bytes.array, session: tree.last("session_id")?.text ?? own,
       topic: tree.last("topic")?.text ?? Array("<none>".utf8))

@@ -117,11 +117,11 @@ struct ChatHandler: Sendable {
 }
 
 extension Extensions {
-  /// The same with `ai:chat` served by `responder`, unless the application serves it itself.
-  func servingChat(with responder: any ChatResponder) -> Extensions {
+  /// The same with `ai:chat` served by the responder, unless the application serves the event itself.
+  var servingChat: Extensions {
     var served = self
     if served.events[ChatHandler.event] == nil {
-      served.events[ChatHandler.event] = ChatHandler(responder: responder).handler
+      served.events[ChatHandler.event] = ChatHandler(responder: chatResponder ?? DeterministicResponder()).handler
     }
     return served
   }

@@ -1,0 +1,276 @@
+// Engine.IO sessions: their requests, opening and ending them, their heartbeat. The reactor's thread.
+import Auth
+import Buffers
+import Dialects
+import EventLoop
+import Wire
+
+/// What became of a request that was routed.
+enum Routed {
+  /// It has been answered, or will be by whoever waits.
+  case done
+  /// Its body is wanted first.
+  case pending(PendingRequest)
+  /// The connection belongs to another reactor now; its slot is free.
+  case gone
+}
+
+extension Shard where Kernel: ~Copyable {
+  /// Whether a request is for Socket.IO: its path is `/socket.io` or below, or its query has `EIO`, on a listener that
+  /// serves the events dialect (PROTOCOLS 3.2).
+  func isEngineRequest(_ slot: UInt32, _ head: HTTPRequestHead, _ bytes: Span<UInt8>) -> Bool {
+    guard shared.listeners[Int(connections[slot].listener)].dialects.contains(.events) else { return false }
+    if HTTPPath.matches(bytes, head.path, "/socket.io") || HTTPPath.hasPrefix(bytes, head.path, "/socket.io/") {
+      return true
+    }
+    guard let query = head.query else { return false }
+    var value = ByteBuffer()
+    return HTTPQuery.value(of: "EIO", in: bytes, query: query, into: &value)
+  }
+
+  /// Answers a request for Socket.IO in the order in which its clients expect errors (PROTOCOLS 3.5).
+  mutating func routeEngine(_ slot: UInt32, _ head: HTTPRequestHead, _ bytes: Span<UInt8>) -> Routed {
+    let exchange = EngineExchange(head, bytes)
+    if let origin = head.origin {
+      let host = bytes.extracting(head.host ?? 0..<0)
+      if !shared.origins.allows(origin: bytes.extracting(origin), host: host) {
+        countRefusal(slot, .forbiddenOrigin)
+        refuseEngine(slot, .forbidden, EngineExchange(head, bytes, withOrigin: false))
+        return .done
+      }
+    }
+    if head.method == .options {
+      respondEngine(slot, exchange, .noContent, nil)
+      return .done
+    }
+    let query = EngineQuery(head, bytes)
+    guard let transport = query.transport else { return refused(slot, .unknownTransport, exchange) }
+    guard let sid = query.sid else { return openEngine(slot, head, bytes, transport, query, exchange) }
+    guard let id = EngineSessionID(sid.span), id.reactor < shared.reactorCount else {
+      return refused(slot, .unknownSession, exchange)
+    }
+    if id.reactor != number {
+      handOver(slot, to: id.reactor, bytes)
+      return .gone
+    }
+    guard let session = findEngine(id) else { return refused(slot, .unknownSession, exchange) }
+    if exchange.isUpgrade {
+      if transport != .webSocket { return refused(slot, .badRequest, exchange) }
+      probeEngine(slot, head, bytes, session)
+      return .done
+    }
+    if transport != .polling || engineTransport(session) != .polling { return refused(slot, .badRequest, exchange) }
+    switch head.method {
+    case .get:
+      poll(slot, session, exchange)
+      return .done
+    case .post: return post(slot, head, bytes, session, exchange)
+    default: return refused(slot, .badRequest, exchange)
+    }
+  }
+
+  private mutating func refused(
+    _ slot: UInt32, _ refusal: EngineIORefusal, _ exchange: consuming EngineExchange
+  ) -> Routed {
+    refuseEngine(slot, refusal, exchange)
+    return .done
+  }
+
+  // MARK: Opening
+
+  /// Opens a session: on the WebSocket itself, or as a slot of its own for a client that polls.
+  private mutating func openEngine(
+    _ slot: UInt32, _ head: HTTPRequestHead, _ bytes: Span<UInt8>, _ transport: EngineTransport, _ query: EngineQuery,
+    _ exchange: consuming EngineExchange
+  ) -> Routed {
+    if head.method != .get { return refused(slot, .badHandshakeMethod, exchange) }
+    if (transport == .webSocket) != exchange.isUpgrade { return refused(slot, .badRequest, exchange) }
+    if !query.isVersion4 { return refused(slot, .unsupportedVersion, exchange) }
+    if transport == .webSocket {
+      guard acceptEngine(slot, head, bytes, as: .socketIO) else { return .done }
+      startEngine(slot, transport, query.token)
+      scratch.removeAll()
+      appendOpen(slot, isUpgradable: false)
+      replyWithScratch(slot)
+      return .done
+    }
+    guard let session = insertPollingSlot(slot) else {
+      var answer = exchange
+      answer.keepsAlive = false
+      respondEngine(slot, answer, .serviceUnavailable, nil)
+      return .done
+    }
+    startEngine(session, transport, query.token)
+    nameScratch.removeAll()
+    scratch.removeAll()
+    appendOpen(session, isUpgradable: true)
+    swap(&scratch, &nameScratch)
+    respondEngine(slot, exchange, .ok, "text/plain; charset=UTF-8")
+    return .done
+  }
+
+  /// A slot without a socket for a client that polls; nil when the gateway holds as many connections as it may.
+  private mutating func insertPollingSlot(_ slot: UInt32) -> UInt32? {
+    guard shared.enterConnection() else {
+      shared.leaveConnection()
+      return nil
+    }
+    var connection = Connection(fd: -1, listener: connections[slot].listener, client: connections[slot].client)
+    connection.phase = .open
+    connection.role = .socketIO
+    guard let token = connections.insert(connection) else {
+      shared.leaveConnection()
+      return nil
+    }
+    return token.index
+  }
+
+  /// Gives a slot its session and starts its clock.
+  private mutating func startEngine(_ slot: UInt32, _ transport: EngineTransport, _ token: [UInt8]?) {
+    let settings = shared.engineSettings
+    var session = EngineSession(
+      id: EngineSessionID(reactor: number, slot: slot), transport: transport,
+      joinDeadlineMilliseconds: now + UInt64(settings.joinMilliseconds))
+    session.client.handshakeToken = token
+    connections[slot].engine = engines.insert(session)
+    connections[slot].deadlineMilliseconds = now + UInt64(settings.pingIntervalMilliseconds)
+    scheduleTimer(slot)
+  }
+
+  private mutating func appendOpen(_ slot: UInt32, isUpgradable: Bool) {
+    guard let session = engines.take(connections[slot].engine) else { return }
+    var sid = ByteBuffer(capacity: EngineSessionID.textCount)
+    session.id.append(to: &sid)
+    engines.putBack(session, at: connections[slot].engine)
+    shared.engineSettings.wire.appendOpen(sid: sid.bytes, isUpgradable: isUpgradable, to: &scratch)
+  }
+
+  /// The slot of a session that lives here.
+  mutating func findEngine(_ id: EngineSessionID) -> UInt32? {
+    let slot = id.slot
+    guard connections.isLive(slot), connections[slot].role == .socketIO, connections[slot].phase == .open,
+      engineID(slot) == id
+    else { return nil }
+    return slot
+  }
+
+  private mutating func engineID(_ slot: UInt32) -> EngineSessionID? {
+    let index = connections[slot].engine
+    return index == Pool<EngineSession>.none ? nil : engines.read(index) { $0.id }
+  }
+
+  private mutating func engineTransport(_ slot: UInt32) -> EngineTransport {
+    engines.read(connections[slot].engine) { $0.transport } ?? .webSocket
+  }
+
+  // MARK: Heartbeat
+
+  /// When a session must have joined a namespace; the end of time once it has.
+  mutating func joinDeadline(_ slot: UInt32) -> UInt64 {
+    engines.read(connections[slot].engine) { $0.hasJoined ? UInt64.max : $0.joinDeadlineMilliseconds } ?? .max
+  }
+
+  /// The time of a session has come: pings it, or ends it when the last ping was not answered or nothing was joined in
+  /// time. False when it is gone.
+  mutating func engineTimerFired(_ slot: UInt32) -> Bool {
+    if now >= joinDeadline(slot) {
+      endEngine(slot, .notJoined)
+      return false
+    }
+    if now < connections[slot].deadlineMilliseconds { return true }
+    if connections[slot].flags.contains(.awaitsPong) {
+      endEngine(slot, .noPong)
+      return false
+    }
+    connections[slot].flags.insert(.awaitsPong)
+    connections[slot].deadlineMilliseconds = now + UInt64(shared.engineSettings.pingTimeoutMilliseconds)
+    scratch.removeAll()
+    EngineIOPacket.begin(.ping, to: &scratch)
+    replyWithScratch(slot)
+    return connections[slot].phase == .open
+  }
+
+  // MARK: Packets
+
+  /// A message of a WebSocket that is a session's transport: a packet each.
+  mutating func receiveEngine(_ slot: UInt32, _ opcode: Opcode, _ message: Span<UInt8>) {
+    if opcode == .binary {
+      receiveSocketIO(slot, binary: message)
+      return
+    }
+    guard message.count <= shared.engineSettings.payloadBytesMax,
+      let packet = EngineIOPacket.decode(message, 0..<message.count), !packet.isBase64
+    else {
+      endEngine(slot, .badPacket)
+      return
+    }
+    receive(slot, packet, message)
+  }
+
+  /// One packet of a session, whichever way it came. The session may be gone afterwards.
+  mutating func receive(_ slot: UInt32, _ packet: EngineIOPacket, _ bytes: Span<UInt8>) {
+    switch packet.kind {
+    case .message where packet.isBase64:
+      var binary = ByteBuffer(capacity: packet.body.count)
+      if Base64Text.decode(bytes, packet.body, into: &binary) {
+        receiveSocketIO(slot, binary: binary.bytes)
+      } else {
+        endEngine(slot, .badPacket)
+      }
+    case .message:
+      receiveSocketIO(slot, text: bytes.extracting(packet.body))
+    case .pong:
+      connections[slot].flags.remove(.awaitsPong)
+      connections[slot].deadlineMilliseconds = now + UInt64(shared.engineSettings.pingIntervalMilliseconds)
+      scheduleTimer(slot)
+    case .close:
+      endEngine(slot, .client)
+    case .noop, .upgrade:
+      break
+    case .open, .ping:
+      endEngine(slot, .badPacket)
+    }
+  }
+
+  // MARK: Ending
+
+  /// Ends a session: the waiting poll and a probing WebSocket are let go, then the slot goes; a WebSocket is closed.
+  mutating func endEngine(_ slot: UInt32, _ reason: CloseReason) {
+    guard connections[slot].phase == .open else { return }
+    if connections[slot].fd >= 0 {
+      close(slot, reason, "")
+      if connections.isLive(slot) && connections[slot].phase == .open { finish(slot, reason) }
+      return
+    }
+    drop(slot, reason)
+  }
+
+  /// A connection goes that had to do with a session.
+  @inline(never)
+  mutating func leaveEngine(_ connection: Connection, _ token: SlabToken, _ reason: CloseReason) {
+    if connection.role == .socketIO {
+      discardEngine(connection.engine, reason)
+    } else if connection.role == .engineProbe {
+      probeAborted(connection.engine, token)
+    } else if connection.phase == .polling {
+      pollAborted(connection.engine, token)
+    }
+  }
+
+  /// A slot with a session goes: whoever waits for it is told.
+  private mutating func discardEngine(_ index: UInt32, _ reason: CloseReason) {
+    guard let session = engines.take(index) else { return }
+    let poll = session.poll
+    let probe = session.probe
+    leaveSocketIO(session)
+    engines.discard(index)
+    if let poll, connections.isCurrent(poll) {
+      scratch.removeAll()
+      EngineIOPacket.begin(reason == .client ? .noop : .close, to: &scratch)
+      answerPoll(poll.index)
+    }
+    if let probe, connections.isCurrent(probe), connections[probe.index].phase == .open {
+      close(probe.index, .sessionEnded, "")
+    }
+  }
+}

@@ -1,0 +1,303 @@
+// Socket.IO on an Engine.IO session: namespaces, events, acknowledgements, attachments. The reactor's thread.
+import Buffers
+import Dialects
+import EventLoop
+import Topics
+import Wire
+
+extension Shard where Kernel: ~Copyable {
+  // MARK: Receiving
+
+  /// A text message of a session: one packet, perhaps with attachments to come (PROTOCOLS 3.5).
+  mutating func receiveSocketIO(_ slot: UInt32, text: Span<UInt8>) {
+    counters.add(.messagesIn)
+    guard let packet = try? SocketIOPacket.decode(text), takeAssembly(slot) == nil else {
+      endEngine(slot, .badPacket)
+      return
+    }
+    if packet.attachments > 0 {
+      let assembly = SocketIOAssembly(text: text.array, packet: packet, byteCount: text.count)
+      withEngine(slot) { $0.client.assembly = assembly }
+      return
+    }
+    carryOut(slot, packet, text, [])
+  }
+
+  /// A binary message of a session: the next attachment.
+  mutating func receiveSocketIO(_ slot: UInt32, binary: Span<UInt8>) {
+    guard var assembly = takeAssembly(slot),
+      assembly.byteCount + binary.count <= Limits.socketIOPacketBytesMax
+    else {
+      endEngine(slot, .badPacket)
+      return
+    }
+    assembly.attachments.append(binary.array)
+    assembly.byteCount += binary.count
+    if assembly.attachments.count < assembly.packet.attachments {
+      withEngine(slot) { $0.client.assembly = assembly }
+      return
+    }
+    carryOut(slot, assembly.packet, assembly.text.span, assembly.attachments)
+  }
+
+  private mutating func takeAssembly(_ slot: UInt32) -> SocketIOAssembly? {
+    guard var engine = engines.take(connections[slot].engine) else { return nil }
+    let assembly = engine.client.assembly
+    engine.client.assembly = nil
+    engines.putBack(engine, at: connections[slot].engine)
+    return assembly
+  }
+
+  /// Changes the session of a slot.
+  mutating func withEngine(_ slot: UInt32, _ body: (inout EngineSession) -> Void) {
+    guard var engine = engines.take(connections[slot].engine) else { return }
+    body(&engine)
+    engines.putBack(engine, at: connections[slot].engine)
+  }
+
+  private mutating func carryOut(
+    _ slot: UInt32, _ packet: SocketIOPacket, _ text: Span<UInt8>, _ attachments: [[UInt8]]
+  ) {
+    let name = text.extracting(packet.namespace)
+    if packet.kind == .connect {
+      joinNamespace(slot, packet, text)
+      return
+    }
+    guard let namespace = SocketIONamespace(name),
+      let socket = engines.read(connections[slot].engine, { $0.client.socket(namespace) }) ?? nil
+    else {
+      endEngine(slot, .badPacket)
+      return
+    }
+    switch packet.kind {
+    case .event, .binaryEvent:
+      receiveEvent(slot, socket, packet, text, attachments)
+    case .acknowledgement, .binaryAcknowledgement:
+      if let payload = packet.payload { acknowledged(slot, packet.id, text.extracting(payload.range).array) }
+    case .disconnect:
+      leaveNamespace(slot, socket)
+    case .connect, .connectError:
+      endEngine(slot, .badPacket)
+    }
+  }
+
+  // MARK: Namespaces
+
+  /// CONNECT: the namespace first, then the token.
+  private mutating func joinNamespace(_ slot: UInt32, _ packet: SocketIOPacket, _ text: Span<UInt8>) {
+    guard let namespace = SocketIONamespace(text.extracting(packet.namespace)) else {
+      refuseNamespace(slot, text.extracting(packet.namespace).array, "Invalid namespace")
+      return
+    }
+    guard var engine = engines.take(connections[slot].engine) else { return }
+    let isJoined = engine.client.socket(namespace) != nil
+    let handshakeToken = engine.client.handshakeToken
+    engines.putBack(engine, at: connections[slot].engine)
+    if isJoined {
+      endEngine(slot, .badPacket)
+      return
+    }
+    let name = text.extracting(packet.namespace).array
+    let offered = packet.payload.flatMap { SocketIOToken.read(text, $0) } ?? handshakeToken.map { .text($0) }
+    guard let offered else {
+      refuseNamespace(slot, name, "Authentication token required")
+      return
+    }
+    guard case .text(let token) = offered,
+      let session = shared.eventSessions.lookup(token: token.span, nowMilliseconds: clock.milliseconds)
+    else {
+      refuseNamespace(slot, name, "Invalid or expired session token")
+      return
+    }
+    let socket = SocketIOSocket(
+      namespace: namespace, id: SocketIOClient.makeID(), token: token, userId: session.userId.map { Array($0.utf8) },
+      isLoggedIn: session.isLoggedIn)
+    engine = engines.take(connections[slot].engine)!
+    engine.client.sockets.append(socket)
+    engine.hasJoined = true
+    engines.putBack(engine, at: connections[slot].engine)
+    scheduleTimer(slot)
+    if connections[slot].user == InternTable.none, let user = socket.userId {
+      connections[slot].user = users.intern(user.span)
+    }
+    joinRooms(slot, RoomTopic.form(namespace), socket.id, socket.token, socket.userId)
+    begin(.connect, namespace)
+    scratch.append("{\"sid\":\"")
+    scratch.append(socket.id.span)
+    scratch.append("\"}")
+    replyWithScratch(slot)
+    begin(.event, namespace)
+    EventsEncoder.open("connected", .socketIO, to: &scratch)
+    EventsEncoder.appendWelcome(
+      shared.eventsProduct, socketId: socket.id.span, isLoggedIn: socket.isLoggedIn, .webSocket, to: &scratch)
+    EventsEncoder.close(.socketIO, to: &scratch)
+    replyWithScratch(slot)
+    announce(slot)
+  }
+
+  private mutating func refuseNamespace(_ slot: UInt32, _ name: [UInt8], _ message: StaticString) {
+    countRefusal(slot, .socketIORefused)
+    scratch.removeAll()
+    scratch.append("44")
+    if !name.isEmpty {
+      scratch.append(name.span)
+      scratch.append(",")
+    }
+    scratch.append("{\"message\":\"")
+    scratch.append(message)
+    scratch.append("\"}")
+    replyWithScratch(slot)
+  }
+
+  /// DISCONNECT: the socket leaves its rooms; the session goes on.
+  private mutating func leaveNamespace(_ slot: UInt32, _ socket: SocketIOSocket) {
+    withEngine(slot) { engine in engine.client.sockets.removeAll { $0.namespace == socket.namespace } }
+    closeRun()
+    leaveRooms(slot, RoomTopic.form(socket.namespace))
+  }
+
+  /// A session goes: whoever waits for an answer of its client is told.
+  mutating func leaveSocketIO(_ session: borrowing EngineSession) {
+    for waiter in session.client.requests.values { waiter.fail() }
+  }
+
+  /// Begins a packet in `scratch`.
+  private mutating func begin(_ kind: SocketIOPacket.Kind, _ namespace: SocketIONamespace) {
+    scratch.removeAll()
+    EngineIOPacket.begin(.message, to: &scratch)
+    scratch.append(UInt8(ascii: "0") + kind.rawValue)
+    namespace.appendPrefix(to: &scratch)
+  }
+
+  // MARK: Events
+
+  private mutating func receiveEvent(
+    _ slot: UInt32, _ socket: SocketIOSocket, _ packet: SocketIOPacket, _ text: Span<UInt8>, _ attachments: [[UInt8]]
+  ) {
+    // A name may be a number; nothing listens to one.
+    guard let name = packet.name, name.kind == .string else { return }
+    let builtIn = EventsSession.builtIn(text, name)
+    if callHandler(slot, socket, packet, text, name, builtIn, attachments) { return }
+    guard let builtIn else { return }
+    answer(slot, socket, builtIn, packet.argument.map { text.extracting($0.range).array } ?? [], attachments)
+  }
+
+  /// Answers a built-in event (PROTOCOLS 3.4, with the differences of 3.5). Attachments go back with the data that
+  /// names them.
+  private mutating func answer(
+    _ slot: UInt32, _ socket: SocketIOSocket, _ event: EventsBuiltIn, _ data: [UInt8], _ attachments: [[UInt8]]
+  ) {
+    let product = shared.eventsProduct
+    let transport: EventsTransport =
+      engines.read(connections[slot].engine) { $0.transport } == .polling ? .polling : .webSocket
+    let user = socket.userId ?? []
+    var timestamp = ByteBuffer(capacity: TimestampClock.textCount)
+    Self.copy(clock, to: &timestamp)
+    let returnsData = (event == .echo || event == .message) && !attachments.isEmpty
+    beginEvent(socket.namespace, attachments: returnsData ? attachments.count : 0)
+    switch event {
+    case .ping:
+      EventsEncoder.open("pong", .socketIO, to: &scratch)
+      EventsEncoder.appendPong(timestamp: timestamp.bytes, to: &scratch)
+    case .status:
+      EventsEncoder.open("status_response", .socketIO, to: &scratch)
+      EventsEncoder.appendStatus(
+        product, socketId: socket.id.span, token: socket.token.span, userId: user.span, isLoggedIn: socket.isLoggedIn,
+        transport, timestamp: timestamp.bytes, to: &scratch)
+    case .echo:
+      EventsEncoder.open("echo_response", .socketIO, to: &scratch)
+      EventsEncoder.appendEcho(data.span, socketId: socket.id.span, timestamp: timestamp.bytes, to: &scratch)
+    case .info:
+      EventsEncoder.open("info_response", .socketIO, to: &scratch)
+      EventsEncoder.appendInfo(
+        product, token: socket.token.span, userId: user.span, isLoggedIn: socket.isLoggedIn, transport,
+        connections: shared.connections, timestamp: timestamp.bytes, to: &scratch)
+    case .message:
+      EventsEncoder.open("message_received", .socketIO, to: &scratch)
+      EventsEncoder.appendReceived(data.span, timestamp: timestamp.bytes, to: &scratch)
+    case .chat:
+      return
+    }
+    EventsEncoder.close(.socketIO, to: &scratch)
+    replyWithScratch(slot)
+    if returnsData {
+      for attachment in attachments { reply(slot, .binary, attachment.span) }
+    }
+  }
+
+  /// Begins an event in `scratch`.
+  private mutating func beginEvent(_ namespace: SocketIONamespace, attachments: Int) {
+    if attachments == 0 {
+      begin(.event, namespace)
+      return
+    }
+    scratch.removeAll()
+    scratch.append("45")
+    scratch.append(decimal: attachments)
+    scratch.append("-")
+    namespace.appendPrefix(to: &scratch)
+  }
+
+  private static func copy(_ clock: borrowing TimestampClock, to out: inout ByteBuffer) { out.append(clock.iso) }
+
+  /// Starts the application's handler of an event; false where there is none.
+  private mutating func callHandler(
+    _ slot: UInt32, _ socket: SocketIOSocket, _ packet: SocketIOPacket, _ text: Span<UInt8>, _ name: JSONValue,
+    _ builtIn: EventsBuiltIn?, _ attachments: [[UInt8]]
+  ) -> Bool {
+    if builtIn != nil && builtIn != .chat && !shared.hasEventHandlers { return false }
+    if name.end - name.start > Limits.handlerNameBytesMax * 6 + 2 { return false }
+    nameScratch.removeAll()
+    JSONString.decode(text, name, into: &nameScratch)
+    let event = nameScratch.bytes.string
+    guard let handler = shared.extensions.events[event] else { return false }
+    let channel = SocketIOChannel(
+      connection: connectionID(slot), namespace: socket.namespace, acknowledgement: packet.id, queue: commands)
+    let call = Call(
+      dialect: .events, name: event, connection: channel.connection, user: userText(slot),
+      context: packet.argument.map { text.extracting($0.range).array } ?? Array("null".utf8),
+      attachments: attachments, outlet: shared.outlet(home: number), socket: channel
+    ) { name, json in channel.emit(name ?? event, json) }
+    let isStarted = startCall(slot, ordered: builtIn != .chat) {
+      do {
+        try await handler(call)
+      } catch {
+        channel.fail(error, isChat: builtIn == .chat)
+      }
+    }
+    if !isStarted { channel.fail(HandlerError.rejected("Too many requests"), isChat: builtIn == .chat) }
+    return true
+  }
+
+  // MARK: Requests to a client
+
+  /// Asks a client something that it acknowledges.
+  mutating func request(
+    _ slot: UInt32, _ namespace: SocketIONamespace, _ event: [UInt8], _ json: [UInt8], _ waiter: AcknowledgementWaiter
+  ) {
+    var id = 0
+    let isJoined = engines.read(connections[slot].engine) { $0.client.socket(namespace) != nil }
+    let pending = engines.read(connections[slot].engine) { $0.client.requests.count } ?? 0
+    guard isJoined == true, pending < limits.callsPerConnectionMax else {
+      waiter.fail()
+      return
+    }
+    withEngine(slot) { engine in
+      engine.client.lastRequest += 1
+      id = engine.client.lastRequest
+      engine.client.requests[id] = waiter
+    }
+    begin(.event, namespace)
+    scratch.append(decimal: id)
+    EventsEncoder.append(event.span, body: json.span, .socketIO, to: &scratch)
+    replyWithScratch(slot)
+  }
+
+  /// A client has acknowledged a request. An id that nobody asked with is ignored.
+  private mutating func acknowledged(_ slot: UInt32, _ id: Int, _ arguments: [UInt8]) {
+    guard var engine = engines.take(connections[slot].engine) else { return }
+    let waiter = engine.client.requests.removeValue(forKey: id)
+    engines.putBack(engine, at: connections[slot].engine)
+    waiter?.resume(arguments)
+  }
+}

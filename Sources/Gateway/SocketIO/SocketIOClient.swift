@@ -1,0 +1,99 @@
+// What a Socket.IO client has on one Engine.IO session: its sockets, one a namespace, and a packet under assembly.
+// The reactor's thread.
+import Auth
+import Buffers
+import Wire
+
+/// The names under which clients join the one application (PROTOCOLS 3.5): a URL's path is a namespace to the client
+/// library, and the documented URLs have one.
+enum SocketIONamespace: UInt8, CaseIterable, Sendable {
+  case root, socketIOSlash, socketIO, ws
+
+  /// As it stands in packets.
+  var name: StaticString {
+    switch self {
+    case .root: "/"
+    case .socketIOSlash: "/socket.io/"
+    case .socketIO: "/socket.io"
+    case .ws: "/ws"
+    }
+  }
+
+  /// The namespace of a packet, whose text is empty for the default one; nil for what is not served.
+  init?(_ text: Span<UInt8>) {
+    if text.isEmpty {
+      self = .root
+      return
+    }
+    for candidate in [SocketIONamespace.socketIOSlash, .socketIO, .ws] where text.equals(candidate.name) {
+      self = candidate
+      return
+    }
+    return nil
+  }
+
+  /// Appends what stands between a packet's type and its payload.
+  func appendPrefix(to out: inout ByteBuffer) {
+    if self == .root { return }
+    out.append(name)
+    out.append(",")
+  }
+}
+
+/// One socket: a namespace joined.
+struct SocketIOSocket {
+  let namespace: SocketIONamespace
+  /// The id that clients see, 20 characters; not the session's.
+  let id: [UInt8]
+  let token: [UInt8]
+  /// Nil for an anonymous session.
+  let userId: [UInt8]?
+  let isLoggedIn: Bool
+}
+
+/// A packet that waits for its attachments.
+struct SocketIOAssembly {
+  let text: [UInt8]
+  let packet: SocketIOPacket
+  var attachments: [[UInt8]] = []
+  var byteCount: Int
+}
+
+/// The Socket.IO side of an Engine.IO session.
+struct SocketIOClient: ~Copyable {
+  /// The token in the query of the handshake.
+  var handshakeToken: [UInt8]?
+  /// At most one for each namespace.
+  var sockets: [SocketIOSocket] = []
+  var assembly: SocketIOAssembly?
+  /// Requests to the client that wait for its acknowledgement, by id.
+  var requests: [Int: AcknowledgementWaiter] = [:]
+  var lastRequest = 0
+
+  init() {}
+
+  func socket(_ namespace: SocketIONamespace) -> SocketIOSocket? { sockets.first { $0.namespace == namespace } }
+
+  /// A fresh id of a socket: 15 random bytes in base64url.
+  static func makeID() -> [UInt8] {
+    var text = ByteBuffer(capacity: 20)
+    Base64URL.encode(SecureRandom.bytes(15).span, into: &text)
+    return text.bytes.array
+  }
+}
+
+/// The name of a room in the topic table: the form of its frames, then the room. Native connections and each namespace
+/// get different bytes, so they are topics of their own; the empty room is everyone.
+enum RoomTopic {
+  /// The form of native connections.
+  static let native: UInt8 = UInt8(ascii: "n")
+
+  /// Appends the topic's name.
+  static func append(form: UInt8, room: Span<UInt8>, to out: inout ByteBuffer) {
+    out.append(form)
+    out.append(room)
+  }
+
+  /// The form of a namespace's frames.
+  static func form(_ namespace: SocketIONamespace) -> UInt8 { UInt8(ascii: "0") + namespace.rawValue }
+}
