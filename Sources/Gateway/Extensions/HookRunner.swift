@@ -74,7 +74,7 @@ final class HookRunner: Sendable {
       counters.count(.dropped)
       log.write("hook-dropped", "queue_full", [("name", .text(event.kind.rawValue))])
     }
-    if needsWorker { Task(executorPreference: executor) { await work() } }
+    if needsWorker { Task(executorPreference: executor) { [self] in await work() } }
   }
 
   /// Whether everything has been told.
