@@ -13,19 +13,31 @@ private let nothing = #"{"status":200,"reports":[]}"#
 
 private struct Broken: Error {}
 
-/// Lets walkers wait until the test says so.
-private actor Gate {
-  private var isOpen = false
-  private var waiters: [CheckedContinuation<Void, Never>] = []
+/// Lets walkers wait until the test says so. No actor: tests block the threads that one would need.
+private final class Gate: Sendable {
+  private struct State {
+    var isOpen = false
+    var waiters: [CheckedContinuation<Void, Never>] = []
+  }
+
+  private let state = Lock(State())
 
   func wait() async {
-    if !isOpen { await withCheckedContinuation { waiters.append($0) } }
+    await withCheckedContinuation { continuation in
+      let isOpen = state.withLock { state in
+        if !state.isOpen { state.waiters.append(continuation) }
+        return state.isOpen
+      }
+      if isOpen { continuation.resume() }
+    }
   }
 
   func open() {
-    isOpen = true
+    let waiters = state.withLock { state in
+      state.isOpen = true
+      return state.waiters
+    }
     for waiter in waiters { waiter.resume() }
-    waiters = []
   }
 }
 
@@ -186,7 +198,7 @@ struct WalkersRunTests {
   }
 
   @Test("what a client sends while its walker runs takes effect after it, in order", arguments: reactorCounts)
-  func waiting(reactors: Int) async throws {
+  func waiting(reactors: Int) throws {
     let gate = Gate()
     let gateway = try ConformanceGateway(reactors: reactors, extensions: application(gate))
     defer { gateway.stop() }
@@ -203,7 +215,7 @@ struct WalkersRunTests {
     try expectText(clients[1].socket, #"{"status":200,"reports":["n::\#(alice)"]}"#)
     try clients[1].notify("client", [client.client], #"{"n":0}"#)
     try expectText(client.socket, #"{"n":0}"#)
-    await gate.open()
+    gate.open()
     try expectText(client.socket, #"{"slow":true}"#)
     try expectText(client.socket, nothing)
     try expectText(clients[1].socket, #"{"n":1}"#)
@@ -214,7 +226,7 @@ struct WalkersRunTests {
   }
 
   @Test("only so many messages wait for a walker", arguments: reactorCounts)
-  func backlog(reactors: Int) async throws {
+  func backlog(reactors: Int) throws {
     let gate = Gate()
     let settings = [("limits.callsPerConnectionMax", "2")]
     let gateway = try ConformanceGateway(reactors: reactors, settings: settings, extensions: application(gate))
@@ -223,14 +235,14 @@ struct WalkersRunTests {
     try client.run("slow", response: "false")
     for _ in 0..<3 { try client.socket.send(#"{"type":"connection"}"#) }
     try expectText(client.socket, #"{"error":["Too many calls"]}"#)
-    await gate.open()
+    gate.open()
     try expectText(client.socket, #"{"slow":true}"#)
     for _ in 0..<2 { try expectText(client.socket, client.welcome) }
     try client.expectNothing()
   }
 
   @Test("a client that goes while its walker runs leaves nothing behind", arguments: reactorCounts)
-  func gone(reactors: Int) async throws {
+  func gone(reactors: Int) throws {
     let gate = Gate()
     let gateway = try ConformanceGateway(reactors: reactors, extensions: application(gate))
     defer { gateway.stop() }
@@ -239,8 +251,8 @@ struct WalkersRunTests {
     try clients[0].socket.send(#"{"type":"connection"}"#)
     try clients[0].socket.send(ClientFrame(ClientFrame.close, [0x03, 0xE8]))
     let last = clients[0].socket.readToEnd()
-    #expect(last.first == .close(1_000, ""))
-    await gate.open()
+    #expect(last.first == Incoming.close(1_000, ""))
+    gate.open()
     try clients[1].run("your_event_name", #"{"val":1}"#)
     try expectText(clients[1].socket, done)
   }
