@@ -12,6 +12,7 @@ let package = Package(
   name: "martlet",
   products: [
     .executable(name: "martlet", targets: ["martlet"]),
+    .library(name: "Martlet", targets: ["Martlet"]),
     .executable(name: "martlet-bench", targets: ["martlet-bench"]),
     .library(name: "MartletClient", targets: ["MartletClient"]),
   ],
@@ -33,6 +34,7 @@ let package = Package(
       name: "Gateway",
       dependencies: ["Backends", "EventLoop", "Compression", "Dialects", "Topics", "Wire", "Auth", "Buffers"],
       swiftSettings: settings),
+    .target(name: "Martlet", dependencies: ["Gateway", "EventLoop"], swiftSettings: settings),
     .executableTarget(name: "martlet", dependencies: ["Gateway", "Auth"], swiftSettings: settings),
     .target(
       name: "MartletClient", dependencies: ["EventLoop", "Wire", "Auth", "Buffers"], swiftSettings: settings),
@@ -64,6 +66,9 @@ let package = Package(
       name: "GatewayTests",
       dependencies: ["TestSupport", "TestSeeds", "Backends", "Gateway", "EventLoop", "Wire", "Auth", "Buffers"],
       swiftSettings: settings),
+    .testTarget(
+      name: "MartletTests", dependencies: ["Martlet", "TestSupport", "EventLoop"], swiftSettings: settings),
+    .testTarget(name: "ExampleTests", dependencies: ["TestSupport"], swiftSettings: settings),
     .target(name: "TestSupport", dependencies: ["Auth"], path: "Tests/Support", swiftSettings: settings),
     .testTarget(
       name: "EndToEndTests", dependencies: ["martlet", "TestSupport", "TestSeeds"], exclude: ["Clients"],

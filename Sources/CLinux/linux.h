@@ -65,6 +65,22 @@ static inline void clinux_trim_heap(void) { malloc_trim(0); }
 
 static inline void clinux_ignore_sigpipe(void) { signal(SIGPIPE, SIG_IGN); }
 
+// Where the handler of termination signals writes the signal's number, as an eventfd takes it. Only EventLoop's one file uses it.
+static volatile int clinux_signal_fd = -1;
+static void clinux_on_signal(int number) {
+  int saved = errno;
+  uint64_t value = (uint64_t)number;
+  if (write(clinux_signal_fd, &value, sizeof value) < 0) { /* a full eventfd already says it */ }
+  errno = saved;
+}
+static inline int clinux_catch_termination(int fd) {
+  struct sigaction action = {0};
+  action.sa_handler = clinux_on_signal;
+  action.sa_flags = SA_RESTART;
+  clinux_signal_fd = fd;
+  return sigaction(SIGTERM, &action, NULL) | sigaction(SIGINT, &action, NULL) | sigaction(SIGHUP, &action, NULL);
+}
+
 // Epoll tokens are opaque 64-bit values here; the union of epoll_data is only ever used as u64.
 static inline int clinux_epoll_add(int epoll, int fd, uint32_t events, uint64_t token) {
   struct epoll_event event;

@@ -425,3 +425,26 @@ public enum System {
     return number
   }
 }
+
+/// The termination signals of a program whose threads were started before anybody thought of blocking them. One in a
+/// process.
+public final class TerminationSignals: Sendable {
+  private let fd: Int32
+
+  /// Catches SIGTERM, SIGINT and SIGHUP from now on.
+  public init() throws(SystemError) {
+    fd = eventfd(0, Int32(EFD_CLOEXEC))
+    if fd < 0 { throw SystemError(call: "eventfd", number: clinux_errno()) }
+    if clinux_catch_termination(fd) != 0 { throw SystemError(call: "sigaction", number: clinux_errno()) }
+  }
+
+  // The descriptor stays open: the handler writes to it for as long as the process lives.
+
+  /// Waits for one; blocks the thread. Its number (the sum, when several came at once).
+  public func wait() -> Int32 {
+    var value: UInt64 = 0
+    // SAFETY: an eventfd gives exactly eight bytes.
+    while unsafe read(fd, &value, 8) != 8 {}
+    return Int32(truncatingIfNeeded: value)
+  }
+}

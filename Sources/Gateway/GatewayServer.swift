@@ -152,8 +152,8 @@ public final class GatewayServer: Sendable {
     }
   }
 
-  /// One line for each listener, once they accept connections.
-  func announce() {
+  /// Logs one line for each listener, once they accept connections.
+  public func announce() {
     for address in addresses { shared.logger.log(.info, "listening", [("address", .text(address))]) }
   }
 

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Backends
 
-@Suite("Courier: failures")
+@Suite("Courier: failures", OwnThreads())
 struct CourierFailureTests {
   @Test("a back end that does not answer in time is given up, and sees its connection closed")
   func slow() async throws {
@@ -132,7 +132,7 @@ struct CourierFailureTests {
     let server = try BackendServer()
     let courier = Courier(patient())
     let path = isStreaming ? "/lines/200/100" : "/slow"
-    let task = Task { () -> CourierError? in
+    let task = Task(executorPreference: TestThreads.shared) { () -> CourierError? in
       await failure { () throws(CourierError) in _ = try await fetch(courier, server.url(path)) }
     }
     #expect(try await number(server, "requests", reaches: 1) == 1)
@@ -146,7 +146,7 @@ struct CourierFailureTests {
   func cancelledBefore() async throws {
     let server = try BackendServer()
     let courier = Courier(patient())
-    let task = Task { () -> CourierError? in
+    let task = Task(executorPreference: TestThreads.shared) { () -> CourierError? in
       while !Task.isCancelled { await Task.yield() }
       return await failure { () throws(CourierError) in _ = try await fetch(courier, server.url("/echo")) }
     }
@@ -172,7 +172,9 @@ struct CourierFailureTests {
         $0.queueMax = 3
       })
     let tasks = (0..<5).map { _ in
-      Task { await failure { () throws(CourierError) in _ = try await fetch(courier, hanging.url("/slow")) } }
+      Task(executorPreference: TestThreads.shared) {
+        await failure { () throws(CourierError) in _ = try await fetch(courier, hanging.url("/slow")) }
+      }
     }
     // Two hang, three wait.
     #expect(try await number(hanging, "requests", reaches: 2) == 2)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Backends
 
-@Suite("Courier: requests and answers")
+@Suite("Courier: requests and answers", OwnThreads())
 struct CourierTests {
   @Test("method, header fields and body arrive as they were given, and nothing is added that was not asked for")
   func echo() async throws {

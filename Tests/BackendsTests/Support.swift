@@ -1,6 +1,7 @@
 // What the tests of Backends share.
 import Foundation
 import TestSupport
+import Testing
 
 @testable import Backends
 
@@ -59,3 +60,14 @@ func number(_ server: BackendServer, _ name: String, reaches goal: Int) async th
 
 /// Less than this means that a time-out of some hundred milliseconds worked; the back end would have taken 30 s.
 let generous = Duration.seconds(15)
+
+/// Runs the tests of a suite on threads of their own: their time-outs are meant to measure the code, not the crowd.
+struct OwnThreads: SuiteTrait, TestTrait, TestScoping {
+  var isRecursive: Bool { true }
+
+  func provideScope(
+    for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
+  ) async throws {
+    try await withTaskExecutorPreference(TestThreads.shared) { try await function() }
+  }
+}

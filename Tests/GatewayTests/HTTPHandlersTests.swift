@@ -88,7 +88,7 @@ private struct Endpoint {
   }
 }
 
-@Suite("HTTP handlers")
+@Suite("HTTP handlers", OwnThreads())
 struct HTTPHandlersTests {
   @Test("a call is posted as JSON with its context as it was sent, signed, with an id of its own")
   func request() async throws {
@@ -148,7 +148,8 @@ struct HTTPHandlersTests {
   func walkers() async throws {
     let endpoint = try Endpoint()
     let lines = [
-      #"{"notify":{"users":["n::1","n::2"],"channels":["c"],"data":{"a": 1}}}"#, #"{"reports":[1, "x",{}]}"#, "7",
+      #"{"notify":{"users":["n::000000000000000000000001","n::000000000000000000000002"],"channels":["c"],"data":{"a": 1}}}"#,
+      #"{"reports":[1, "x",{}]}"#, "7",
       #"{"notify":{"self":true,"clients":["k"],"data":{}},"reports":[]}"#, #"{"reports":1}"#,
     ]
     let (replies, error) = try await endpoint.answer(.walkers, "ndjson", lines.joined(separator: "\n"))
@@ -156,7 +157,8 @@ struct HTTPHandlersTests {
     #expect(error == nil)
     #expect(
       endpoint.published() == [
-        #"walkerUsers n::1 {"a": 1}"#, #"walkerUsers n::2 {"a": 1}"#, #"walkerChannels c {"a": 1}"#,
+        #"walkerUsers n::000000000000000000000001 {"a": 1}"#,
+        #"walkerUsers n::000000000000000000000002 {"a": 1}"#, #"walkerChannels c {"a": 1}"#,
         "walkerClients k {}",
       ])
   }

@@ -1,11 +1,12 @@
 // Hooks: order for each connection, bounded waiting, failures that stop nothing.
 import Buffers
 import EventLoop
+import TestSupport
 import Testing
 
 @testable import Gateway
 
-@Suite("Hooks")
+@Suite("Hooks", OwnThreads())
 struct HookRunnerTests {
   private struct Failure: Error {}
 
@@ -16,7 +17,8 @@ struct HookRunnerTests {
   }
 
   private func runner(_ hooks: Hooks, _ counters: BackendCounters) throws -> HookRunner {
-    let runner = HookRunner(hooks, counters: counters, log: SharedLog(Logger(format: .text, level: .error)))
+    let runner = HookRunner(
+      hooks, counters: counters, log: SharedLog(Logger(format: .text, level: .error)), executor: TestThreads.shared)
     runner.open(Outlet([CommandQueue(doorbell: try Doorbell())], home: 0))
     return runner
   }

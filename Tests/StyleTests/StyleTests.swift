@@ -18,6 +18,7 @@ struct StyleTests {
       "EventLoop", "Dialects", "Topics", "Wire", "Auth", "Backends", "Compression", "Buffers", "FoundationEssentials", "Foundation",
       "Glibc", "CLinux",
     ],
+    "Martlet": ["Gateway", "EventLoop", "FoundationEssentials"],
     "martlet": ["Gateway", "Auth", "FoundationEssentials", "Foundation", "Glibc"],
     "MartletClient": ["Wire", "EventLoop", "Buffers", "Auth", "FoundationEssentials"],
   ]

@@ -50,6 +50,18 @@ public final class GatewayProcess {
     }
   }
 
+  /// Starts another program that runs a gateway and logs as martlet does, with these arguments and no others.
+  public init(executable: URL, _ arguments: [String], environment: [String: String] = [:]) throws {
+    directory = try Self.temporaryDirectory()
+    errors = directory.appendingPathComponent("log")
+    try Self.launch(process, arguments, environment, errors: errors, descriptors: nil, executable: executable)
+    guard eventually({ !process.isRunning || readAddresses() }), process.isRunning else {
+      let text = log
+      kill()
+      throw GatewayFailure(description: "\(executable.path) did not start; it said:\n\(text)")
+    }
+  }
+
   deinit {
     kill()
     try? FileManager.default.removeItem(at: directory)
@@ -147,9 +159,9 @@ extension GatewayProcess {
   }
 
   private static func launch(
-    _ process: Process, _ arguments: [String], _ environment: [String: String], errors: URL, descriptors: Int?
+    _ process: Process, _ arguments: [String], _ environment: [String: String], errors: URL, descriptors: Int?,
+    executable: URL = GatewayProcess.executable
   ) throws {
-    let executable = Self.executable
     guard FileManager.default.isExecutableFile(atPath: executable.path) else {
       throw GatewayFailure(description: "no martlet at \(executable.path): run `swift build`, or set MARTLET_BINARY")
     }

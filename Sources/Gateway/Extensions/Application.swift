@@ -40,7 +40,8 @@ final class Application: Sendable {
     if extensions.hooks.isEmpty {
       hooks = nil
     } else {
-      let runner = HookRunner(extensions.hooks, counters: counters, log: log)
+      let runner = HookRunner(
+        extensions.hooks, counters: counters, log: log, executor: extensions.executor)
       extensions.lifecycle = { runner.record($0) }
       hooks = runner
     }

@@ -40,9 +40,11 @@ final class HookRunner: Sendable {
   private let hooks: Hooks
   private let counters: BackendCounters
   private let log: SharedLog
+  private let executor: (any TaskExecutor)?
   private let state = Lock(State())
 
-  init(_ hooks: Hooks, counters: BackendCounters, log: SharedLog) {
+  init(_ hooks: Hooks, counters: BackendCounters, log: SharedLog, executor: (any TaskExecutor)?) {
+    self.executor = executor
     self.hooks = hooks
     self.counters = counters
     self.log = log
@@ -72,7 +74,7 @@ final class HookRunner: Sendable {
       counters.count(.dropped)
       log.write("hook-dropped", "queue_full", [("name", .text(event.kind.rawValue))])
     }
-    if needsWorker { Task { await work() } }
+    if needsWorker { Task(executorPreference: executor) { [self] in await work() } }
   }
 
   /// Whether everything has been told.
