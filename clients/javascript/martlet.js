@@ -1265,7 +1265,7 @@ function isOfWalker(error) {
 /** Events of the connection itself; all other names are the gateway's. */
 const OWN_EVENTS = new Set(['open', 'close', 'reconnecting', 'error', 'message', 'token']);
 
-/** What the gateway's own events are answered with. Replies have no number: each question must be known to count them. */
+/** What the gateway's own events are answered with. Replies have no number: to tell them apart, all are counted. */
 const REPLIES = new Map([
   ['status', 'status_response'],
   ['echo', 'echo_response'],
