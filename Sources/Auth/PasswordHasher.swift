@@ -28,7 +28,7 @@ public enum PasswordError: Error, Sendable, Equatable, CustomStringConvertible {
 public enum PasswordHasher {
   /// Longest password in bytes: what libcrypt takes.
   public static let passwordBytesMax = 511
-  /// yescrypt's work factor: 16 MiB of memory and some 30 ms of one core for each attempt, what Debian asks for its own
+  /// yescrypt's work factor: 16 MiB of memory and some 25 ms of one core for each attempt, what Debian asks for its own
   /// logins. A step more doubles both.
   public static let cost: UInt = 5
   /// What every hash begins with.

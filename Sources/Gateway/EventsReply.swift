@@ -24,16 +24,10 @@ enum EventsReply {
   /// What a client is told when a handler has thrown; nil when there is nobody to tell. Only what the handler meant for
   /// the client goes out.
   static func failure(_ error: any Error) -> [UInt8]? {
+    guard let reason = failureText(error) else { return nil }
     var text = ByteBuffer(capacity: 64)
     EventsEncoder.open("error", .native, to: &text)
-    switch error as? HandlerError {
-    case .disconnected: return nil
-    case .rejected(let reason): EventsEncoder.appendError(reason.utf8.span, to: &text)
-    case .timedOut: EventsEncoder.appendError(.handlerTimedOut, in: Span(), to: &text)
-    case nil:
-      if error is CancellationError { return nil }
-      EventsEncoder.appendError(.handlerFailed, in: Span(), to: &text)
-    }
+    EventsEncoder.appendError(reason.utf8.span, to: &text)
     EventsEncoder.close(.native, to: &text)
     return text.bytes.array
   }

@@ -92,7 +92,6 @@ enum Refusal: UInt8, CaseIterable {
     case .notProcessed: self = .invalidJSON
     case .unknownEvent: self = .unknownAction
     case .tooManyRequests: self = .tooManyCalls
-    case .handlerFailed, .handlerTimedOut: self = .handlerFailed
     }
   }
 

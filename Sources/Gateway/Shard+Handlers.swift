@@ -25,7 +25,7 @@ extension Shard where Kernel: ~Copyable {
     }
     switch HandlersSession.receive(message) {
     case .request(let type):
-      if !shared.extensions.requests.isEmpty && callHandler(slot, message, type) { return }
+      if shared.hasRequestHandlers && callHandler(slot, message, type) { return }
       answerHandlers(slot, HandlersSession.builtInReply(message, type: type))
     case .reply(let reply):
       answerHandlers(slot, reply)

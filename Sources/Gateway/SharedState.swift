@@ -50,6 +50,8 @@ final class SharedState: Sendable {
   let commands: [CommandQueue]
   /// What the application added, and the gateway's own answer to `ai:chat`.
   let extensions: Extensions
+  /// Whether the application answers requests of the handlers dialect.
+  let hasRequestHandlers: Bool
   /// Whether the application answers events, `ai:chat` aside.
   let hasEventHandlers: Bool
   /// How the events dialect introduces itself.
@@ -99,6 +101,7 @@ final class SharedState: Sendable {
     interest = Interest()
     commands = doorbells.map { CommandQueue(doorbell: $0) }
     self.extensions = extensions.servingChat.addingBuiltInWalkers()
+    hasRequestHandlers = !extensions.requests.isEmpty
     hasEventHandlers = self.extensions.events.count > 1
     eventsProduct = EventsProduct(configuration.events)
     metrics = doorbells.map { _ in AtomicWords(count: Counters.wordCount) }

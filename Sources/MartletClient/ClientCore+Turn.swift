@@ -9,7 +9,7 @@ extension ClientCore {
   func turn(
     _ reactor: borrowing Reactor, slot: UInt32, readiness: (generation: UInt32, Readiness)?, now: UInt64
   ) -> IOTurn {
-    state.withLock { state in
+    let (result, cancelled) = state.withLock { state in
       state.isWoken = false
       state.session.tick(now)
       settle(&state)
@@ -22,10 +22,13 @@ extension ClientCore {
       // What happened may have ended the connection, or begun an attempt that needs no waiting.
       openAndClose(&state, reactor, slot, now)
       settle(&state)
-      return IOTurn(
+      let result = IOTurn(
         deadline: state.session.nextDeadline, again: again,
         isDone: state.session.phase == .closed && !state.socket.isOpen)
+      return (result, state.cancelled.take())
     }
+    cancelled?.cancel()
+    return result
   }
 
   private func openAndClose(_ state: inout State, _ reactor: borrowing Reactor, _ slot: UInt32, _ now: UInt64) {

@@ -23,6 +23,8 @@ final class ClientCore<Dialect: ClientDialect>: IODriver {
     var states: [AsyncStream<ConnectionState>.Continuation] = []
     var serverErrors: [AsyncStream<String>.Continuation] = []
     var authentication: Task<Void, Never>?
+    /// Set when the client has ended: to be cancelled without the lock, since that runs the provider's own handlers.
+    var cancelled: Task<Void, Never>?
     /// The attempt whose name is being looked up; what is found goes into `found`.
     var lookup: UInt64 = 0
     var found: [SocketAddress]?
@@ -181,13 +183,14 @@ final class ClientCore<Dialect: ClientDialect>: IODriver {
 
   /// Changes the state, acts on what the session wants, and gives the I/O thread the rest.
   func change(_ body: (inout State) -> Void) {
-    let isNew = state.withLock { state in
+    let (isNew, cancelled) = state.withLock { state in
       body(&state)
       settle(&state)
-      if state.isWoken { return false }
+      let isNew = !state.isWoken
       state.isWoken = true
-      return true
+      return (isNew, state.cancelled.take())
     }
+    cancelled?.cancel()
     if isNew { thread.wake(self) }
   }
 
@@ -213,7 +216,8 @@ final class ClientCore<Dialect: ClientDialect>: IODriver {
         if case .terminated = stream.yield(new) { true } else { false }
       }
       guard case .closed = new else { return }
-      state.authentication?.cancel()
+      state.cancelled = state.authentication
+      state.authentication = nil
       for stream in state.states { stream.finish() }
       for stream in state.serverErrors { stream.finish() }
       state.states = []

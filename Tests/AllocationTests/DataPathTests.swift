@@ -63,6 +63,50 @@ struct DataPathTests {
     #expect(published == 10_000)
   }
 
+  @Test("reading, naming and encoding a publish of the sessions dialect allocates nothing")
+  func publishingInSessions() {
+    let message = Client.bytes(
+      "publish-json:{\"publisher_name\":\"me\",\"topic\":\"news\",\"payload\":\"x\",\"timestamp\":\"t\"}")
+    let session = Client.bytes("session-A")
+    var name = ByteBuffer(capacity: 1024)
+    var out = ByteBuffer(capacity: 1024)
+    var published = 0
+    // The key set is made when it is first used.
+    _ = SessionsSession.receive(message.bytes)
+    let before = malloc_counter_here()
+    for _ in 0..<10_000 {
+      guard case .publish(let publication) = SessionsSession.receive(message.bytes) else { break }
+      name.removeAll()
+      out.removeAll()
+      guard
+        SessionTopic.append(in: message.bytes, publication, current: session.bytes, bytesMax: 255, to: &name)
+      else { break }
+      SessionsEncoder.appendMessage(in: message.bytes, publication, session: session.bytes, to: &out)
+      published += 1
+    }
+    let calls = malloc_counter_here() - before
+    #expect(calls == 0)
+    #expect(published == 10_000)
+  }
+
+  @Test("reading and answering a request of the handlers dialect allocates nothing")
+  func answering() {
+    let message = Client.bytes("{\"message\":{\"n\":[1,2.5]},\"type\":\"user_message\"}")
+    var out = ByteBuffer(capacity: 1024)
+    var answered = 0
+    _ = HandlersSession.receive(message.bytes)
+    let before = malloc_counter_here()
+    for _ in 0..<10_000 {
+      guard case .request(let type) = HandlersSession.receive(message.bytes) else { break }
+      out.removeAll()
+      HandlersEncoder.append(HandlersSession.builtInReply(message.bytes, type: type), to: &out)
+      answered += 1
+    }
+    let calls = malloc_counter_here() - before
+    #expect(calls == 0)
+    #expect(answered == 10_000)
+  }
+
   @Test("a gateway with two reactors routes and delivers in the steady state without allocating", arguments: [1, 16])
   func gateway(burst: Int) throws {
     let secret = "a secret for the allocation test, long enough"

@@ -227,6 +227,38 @@ struct EventsConformanceTests {
     }
   }
 
+  @Test("who is logged in is told so, everywhere", arguments: reactorCounts)
+  func loggedIn(reactors: Int) throws {
+    var extensions = Extensions()
+    extensions.events["who"] = { call in call.reply(Array("\"\(call.user ?? "nobody")\"".utf8)) }
+    try withGateway(reactors: reactors, extensions: extensions) { gateway throws in
+      let token = try #require(gateway.eventsSession(user: "usr_ü1"))
+      let client = try gateway.connect("/events?token=\(token)")
+      #expect(try ReceivedEvent(client).data["isLoggedIn"] == .boolean(true))
+      try client.send(#"{"event":"status"}"#)
+      let connection = try ReceivedEvent(client).data["connection"]
+      #expect(connection?["userId"] == .string("usr_ü1") && connection?["isLoggedIn"] == .boolean(true))
+      try client.send(#"{"event":"info"}"#)
+      let session = try ReceivedEvent(client).data["session"]
+      #expect(
+        session
+          == JSON(#"{"authenticated":true,"userId":"usr_ü1","sessionToken":"***\#(token.suffix(4))"}"#))
+      try client.send(#"{"event":"who"}"#)
+      try expectEvent(client, "who", #""usr_ü1""#)
+    }
+  }
+
+  @Test("where events owns every path, any of them is a native one", arguments: ["/", "/ws", "/websocket", "/a/b"])
+  func anyPath(path: String) throws {
+    let listeners = #"[{"host":"127.0.0.1","port":0,"mounts":[{"path":"*","dialect":"events"}]}]"#
+    try withGateway(reactors: 1, settings: [("listeners", listeners)]) { gateway throws in
+      #expect(try gateway.upgrade(path).status == 401)
+      let client = try gateway.connect("\(path)?token=\(gateway.acquireSession())")
+      #expect(try ReceivedEvent(client).name == "connected")
+      try expectOnlyPong(client)
+    }
+  }
+
   @Test("the product's texts are the operator's")
   func texts() throws {
     let settings = [

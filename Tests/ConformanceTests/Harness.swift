@@ -53,6 +53,9 @@ final class ConformanceGateway {
     server.join()
   }
 
+  /// The token of a session of the events dialect in which a user is logged in.
+  func eventsSession(user: String) -> String? { server.createEventsSession(userId: user) }
+
   // MARK: Connecting
 
   /// A client of whatever is mounted on the path of `target`.

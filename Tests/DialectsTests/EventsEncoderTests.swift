@@ -125,7 +125,6 @@ struct EventsEncoderTests {
     "refusals have their texts",
     arguments: [
       (EventsRefusal.notProcessed, "Failed to process message"), (.unknownEvent(nil), "Unknown event type: undefined"),
-      (.handlerFailed, "Handler failed"), (.handlerTimedOut, "Handler timed out"),
       (.tooManyRequests, "Too many requests"),
     ])
   func refusals(refusal: EventsRefusal, text: String) {

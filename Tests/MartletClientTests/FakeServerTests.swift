@@ -16,24 +16,27 @@ extension Live {
       #"{"type":"message","channel":"c","from":"x","data":\#(data),"timestamp":"2026-01-01T00:00:00.000Z"}"#
     }
 
-    /// Runs a client that has subscribed to `c`; `script` goes on behind the acknowledgement.
-    func withSubscriber(
-      _ options: ClientOptions = quickOptions(), script: @escaping @Sendable (FakeConnection, Int) throws -> Void,
-      _ body: (ChannelsClient, Collected<String>, FakeServer) async throws -> Void
-    ) async throws {
-      let server = try FakeServer { connection, number in
-        try connection.upgrade()
-        _ = try connection.readFrame(1)
-        try connection.sendText(Self.acknowledgement)
-        try script(connection, number)
+    /// A client that has subscribed to `c`, and a server whose `script` goes on behind the acknowledgement.
+    struct Subscriber {
+      var options = quickOptions()
+      var script: @Sendable (FakeConnection, Int) throws -> Void
+
+      func run(_ body: (ChannelsClient, Collected<String>, FakeServer) async throws -> Void) async throws {
+        let script = script
+        let server = try FakeServer { connection, number in
+          try connection.upgrade()
+          _ = try connection.readFrame(1)
+          try connection.sendText(acknowledgement)
+          try script(connection, number)
+        }
+        let client = try ChannelsClient(url: server.url, token: "t", options: options)
+        let seen = Collected<String>()
+        try await client.connect()
+        try await client.subscribe("c") { seen.add($0.text) }
+        try await body(client, seen, server)
+        await client.close()
+        server.stop()
       }
-      let client = try ChannelsClient(url: server.url, token: "t", options: options)
-      let seen = Collected<String>()
-      try await client.connect()
-      try await client.subscribe("c") { seen.add($0.text) }
-      try await body(client, seen, server)
-      await client.close()
-      server.stop()
     }
 
     @Test("a server that writes one byte at a time is understood, handshake and frames")
@@ -98,13 +101,13 @@ extension Live {
     @Test("a ping of the server is answered with its payload")
     func serverPing() async throws {
       let pongs = Collected<FakeFrame>()
-      try await withSubscriber(script: { connection, _ in
+      try await Subscriber(script: { connection, _ in
         for payload in [[], [UInt8]("hello".utf8), [UInt8](repeating: 7, count: 125)] {
           try connection.send(FakeConnection.frame(9, payload))
           pongs.add(try connection.readFrame(10))
         }
         connection.waitForEnd()
-      }) { _, _, _ in
+      }).run { _, _, _ in
         #expect(await becomes { pongs.count == 3 })
         #expect(pongs.all.map(\.payload.count) == [0, 5, 125])
         #expect(pongs.all.allSatisfy { $0.mask != nil })
@@ -115,7 +118,7 @@ extension Live {
     func fragments() async throws {
       let pongs = Collected<FakeFrame>()
       let text = [UInt8](Self.message("\"größer\"").utf8)
-      try await withSubscriber(script: { connection, _ in
+      try await Subscriber(script: { connection, _ in
         // Every cut, also inside the two bytes of a character.
         for cut in 1..<text.count {
           try connection.send(FakeConnection.frame(1, Array(text[..<cut]), isFinal: false))
@@ -125,7 +128,7 @@ extension Live {
           pongs.add(try connection.readFrame(10))
         }
         connection.waitForEnd()
-      }) { _, seen, _ in
+      }).run { _, seen, _ in
         #expect(await becomes { seen.count == text.count - 1 })
         #expect(Set(seen.all) == ["\"größer\""])
         #expect(await becomes { pongs.count == text.count - 1 })
@@ -135,14 +138,14 @@ extension Live {
     @Test("frames with 16-bit and 64-bit lengths come through")
     func lengths() async throws {
       let sizes = [125, 126, 65_535, 65_536, 300_000]
-      try await withSubscriber(script: { connection, _ in
+      try await Subscriber(script: { connection, _ in
         let envelope = Self.message("\"\"").utf8.count
         for size in sizes {
           let filler = String(repeating: "x", count: max(0, size - envelope))
           try connection.sendText(Self.message("\"\(filler)\""))
         }
         connection.waitForEnd()
-      }) { _, seen, _ in
+      }).run { _, seen, _ in
         #expect(await becomes { seen.count == sizes.count })
         let envelope = Self.message("\"\"").utf8.count
         #expect(seen.all.map { $0.utf8.count - 2 } == sizes.map { max(0, $0 - envelope) })
@@ -151,14 +154,14 @@ extension Live {
 
     @Test("messages that are not JSON, of unknown types, or binary are passed over")
     func foreign() async throws {
-      try await withSubscriber(script: { connection, _ in
+      try await Subscriber(script: { connection, _ in
         for text in ["", "x", "null", "[]", "{}", #"{"type":"new"}"#, #"{"type":"message","channel":3}"#] {
           try connection.sendText(text)
         }
         try connection.send(FakeConnection.frame(2, [0, 255]))
         try connection.sendText(Self.message("1"))
         connection.waitForEnd()
-      }) { client, seen, _ in
+      }).run { client, seen, _ in
         #expect(await becomes { seen.count == 1 })
         #expect(client.state == .open)
       }
@@ -173,10 +176,10 @@ extension Live {
       ])
     func violations(bytes: [UInt8], code: Int) async throws {
       let closes = Collected<[UInt8]>()
-      try await withSubscriber(script: { connection, _ in
+      try await Subscriber(script: { connection, _ in
         try connection.send(bytes)
         closes.add(try connection.readFrame(8).payload)
-      }) { client, _, server in
+      }).run { client, _, server in
         #expect(await becomes { client.state.closedReason != nil })
         guard case .protocolViolation = client.state.closedReason else {
           Issue.record("\(client.state)")
@@ -191,10 +194,10 @@ extension Live {
     @Test("close codes decide: stop, or connect again", arguments: [1000, 1002, 1003, 1007, 1008, 1009, 1010])
     func stopCodes(code: Int) async throws {
       let echoes = Collected<[UInt8]>()
-      try await withSubscriber(script: { connection, _ in
+      try await Subscriber(script: { connection, _ in
         try connection.sendClose(UInt16(code), "why")
         echoes.add(try connection.readFrame(8).payload)
-      }) { client, _, server in
+      }).run { client, _, server in
         let reason = ClosedReason.closedByServer(code: UInt16(code), reason: "why")
         #expect(await becomes { client.state == .closed(reason) })
         #expect(await becomes { echoes.count == 1 })
@@ -207,7 +210,7 @@ extension Live {
       "after other codes the client connects and subscribes again",
       arguments: [(1001, ""), (1008, "rate limit"), (1011, ""), (1012, ""), (3008, "slow"), (4000, "")])
     func retryCodes(code: Int, reason: String) async throws {
-      try await withSubscriber(script: { connection, number in
+      try await Subscriber(script: { connection, number in
         if number == 0 {
           try connection.sendClose(UInt16(code), reason)
           _ = try connection.readFrame(8)
@@ -215,7 +218,7 @@ extension Live {
           try connection.sendText(Self.message("2"))
           connection.waitForEnd()
         }
-      }) { client, seen, server in
+      }).run { client, seen, server in
         #expect(await becomes { seen.count == 1 })
         #expect(client.lastFailure?.contains("\(code)") == true)
         #expect(server.connections == 2)
@@ -225,11 +228,11 @@ extension Live {
 
     @Test("a connection that just breaks is made again")
     func broken() async throws {
-      try await withSubscriber(script: { connection, number in
+      try await Subscriber(script: { connection, number in
         if number < 3 { return }
         try connection.sendText(Self.message("1"))
         connection.waitForEnd()
-      }) { client, seen, server in
+      }).run { client, seen, server in
         #expect(await becomes { seen.count == 1 })
         #expect(server.connections == 4)
       }
@@ -266,8 +269,8 @@ extension Live {
       options.pingIntervalMilliseconds = 50
       options.pingTimeoutMilliseconds = 100
       let pings = Collected<Int>()
-      try await withSubscriber(
-        options,
+      try await Subscriber(
+        options: options,
         script: { connection, number in
           // The first connection answers twice, then never; the second always.
           for round in 0... {
@@ -276,7 +279,7 @@ extension Live {
             if number == 1 || round < 2 { try connection.send(FakeConnection.frame(10, ping.payload)) }
           }
         }
-      ) { client, _, server in
+      ).run { client, _, server in
         #expect(await becomes { pings.all.filter { $0 == 1 }.count >= 3 })
         #expect(pings.all.filter { $0 == 0 }.count == 3)
         #expect(client.lastFailure == "no answer to a ping")
@@ -478,6 +481,60 @@ extension Live {
       #expect(codes.all == [[3, 232]])
       #expect(client.unsentCount == 0)
       await #expect(throws: ClientError.closed(.requested)) { try await client.publish("c", json: "1") }
+    }
+
+    @Test("calls from many tasks over a connection that keeps breaking all end, and no message comes twice or early")
+    func manyTasks() async throws {
+      let texts = Collected<String>()
+      let server = try FakeServer { connection, number in
+        try connection.upgrade()
+        for _ in 0..<(number < 20 ? 60 : Int.max) {
+          let text = try connection.readFrame(1).text
+          if text.contains("unsubscribe") {
+            try connection.sendText(#"{"type":"unsubscribed","channel":"c"}"#)
+          } else if text.contains("subscribe") {
+            try connection.sendText(Self.acknowledgement)
+          } else {
+            texts.add(text)
+          }
+        }
+      }
+      var options = quickOptions()
+      options.queuedMessagesMax = 20
+      options.backoffMaxMilliseconds = 10
+      let client = try ChannelsClient(url: server.url, token: "t", options: options)
+      try await client.connect()
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        for writer in 0..<6 {
+          group.addTask {
+            var number = 0
+            while number < 300 {
+              do {
+                try await client.publish("c", json: "[\(writer),\(number)]")
+                number += 1
+              } catch ClientError.queueFull { try await Task.sleep(for: .milliseconds(2)) }
+            }
+          }
+          group.addTask {
+            for _ in 0..<20 { try await client.subscribe("c\(writer)") { _ in }.cancel() }
+          }
+        }
+        try await group.waitForAll()
+      }
+      try await client.publish("c", json: "[6,0]")
+      #expect(await becomes { texts.all.contains { $0.hasSuffix("[6,0]}") } })
+      var last: [Double: Double] = [:]
+      for text in texts.all {
+        guard case .array(let pair)? = JSON(text)?["payload"], let writer = pair[0].number, let number = pair[1].number
+        else {
+          Issue.record("\(text)")
+          continue
+        }
+        #expect(number > last[writer] ?? -1, "\(text)")
+        last[writer] = number
+      }
+      #expect(server.connections > 1)
+      await client.close()
     }
 
     @Test("a token provider that fails is asked again; one that is refused for good ends the client")

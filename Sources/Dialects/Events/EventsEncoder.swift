@@ -174,8 +174,6 @@ public enum EventsEncoder {
     out.append("{\"error\":")
     switch refusal {
     case .notProcessed: out.append("\"Failed to process message\"")
-    case .handlerFailed: out.append("\"Handler failed\"")
-    case .handlerTimedOut: out.append("\"Handler timed out\"")
     case .tooManyRequests: out.append("\"Too many requests\"")
     case .unknownEvent(let name):
       var text = ByteBuffer(capacity: 64)

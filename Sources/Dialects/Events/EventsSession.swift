@@ -17,10 +17,6 @@ public enum EventsRefusal: Sendable, Equatable {
   case notProcessed
   /// An event that nobody handles; the slice of its name, or nil when there is none.
   case unknownEvent(JSONValue?)
-  /// The application's handler has thrown.
-  case handlerFailed
-  /// The application's handler took too long.
-  case handlerTimedOut
   /// The connection, or the gateway, has as many handlers running as are allowed.
   case tooManyRequests
 }

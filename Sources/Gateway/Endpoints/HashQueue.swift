@@ -4,7 +4,7 @@ import EventLoop
 /// A bounded queue of slow work. Its threads exist only while there is some: hashing on the threads that Swift's tasks
 /// share would keep every handler of the application waiting.
 final class HashQueue: Sendable {
-  /// Hashes at a time: each takes 16 MiB and a whole core for some 30 ms, and the reactors want cores too.
+  /// Hashes at a time: each takes 16 MiB and a whole core for some 25 ms, and the reactors want cores too.
   static let runningMax = 2
   /// Hashes that may wait: the last of them waits a second or two.
   static let waitingMax = 64

@@ -205,7 +205,8 @@ private struct OpenAPIOperation {
       responses = [
         (200, "What it reported", "Walked"), (401, "The token does not count", "Detail"),
         (403, "It needs a token", "Detail"), (404, "No such walker, or not for HTTP", "Detail"),
-        (422, "The context cannot be used", "Invalid"),
+        (422, "The context cannot be used", "Invalid"), (500, "The walker failed", "Detail"),
+        (503, "Too many walkers at the moment", "Detail"), (504, "The walker took too long", "Detail"),
       ]
     }
     if !endpoint.isOpen && !responses.contains(where: { $0.0 == 403 }) {

@@ -1,7 +1,6 @@
 // The way from an application's code to clients: sends, publishes, notifications. A value that any thread may use.
 import Buffers
 import Dialects
-import Wire
 
 /// Reaches the clients of a gateway from any thread. Nothing here waits; what is sent for a connection that has gone is
 /// ignored. What one task sends through one outlet arrives in that order.
@@ -31,17 +30,9 @@ public struct Outlet: Sendable {
     topic: String, session: String, payload: String, publisher: String, timestamp: String? = nil
   ) {
     var text = ByteBuffer(capacity: 256)
-    text.append("{\"publisher_name\":")
-    Self.append(publisher, to: &text)
-    text.append(",\"topic\":")
-    Self.append(topic, to: &text)
-    text.append(",\"payload\":")
-    Self.append(payload, to: &text)
-    text.append(",\"timestamp\":")
-    Self.append(timestamp ?? WallClock.iso(), to: &text)
-    text.append(",\"session_id\":")
-    Self.append(session, to: &text)
-    text.append("}")
+    SessionsEncoder.appendMessage(
+      publisher: publisher.utf8.span, topic: topic.utf8.span, payload: payload.utf8.span,
+      timestamp: (timestamp ?? WallClock.iso()).utf8.span, session: session.utf8.span, to: &text)
     var name = ByteBuffer()
     SessionTopic.append(session: session.utf8.span, topic: topic.utf8.span, to: &name)
     queues[home].push(.publish(.sessions, name: name.bytes.array, text: text.bytes.array))
@@ -83,9 +74,5 @@ public struct Outlet: Sendable {
     try await withCheckedThrowingContinuation { continuation in
       _ = queues[connection.reactor].push(.awaitRoom(connection, RoomWaiter(continuation)))
     }
-  }
-
-  private static func append(_ text: String, to out: inout ByteBuffer) {
-    JSONString.appendQuoted(text.utf8.span, to: &out)
   }
 }

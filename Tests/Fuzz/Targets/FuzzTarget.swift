@@ -14,6 +14,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case base64url
   case channelsSession = "channels-session"
   case eventsSession = "events-session"
+  case engineIO = "engine-io"
+  case socketIO = "socket-io"
   case handlersSession = "handlers-session"
   case sessionsSession = "sessions-session"
   case walkersSession = "walkers-session"
@@ -38,6 +40,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case .walkersSession: try WalkersFuzz.run(bytes, isThorough: isThorough)
     case .channelsSession: try ChannelsFuzz.run(bytes, isThorough: isThorough)
     case .eventsSession: try EventsFuzz.run(bytes, isThorough: isThorough)
+    case .engineIO: try EngineIOFuzz.run(bytes, isThorough: isThorough)
+    case .socketIO: try SocketIOFuzz.run(bytes)
     case .handlersSession: try HandlersFuzz.run(bytes)
     case .sessionsSession: try SessionsFuzz.run(bytes)
     case .configJSON5: try ConfigurationFuzz.run(bytes, isThorough: isThorough)
