@@ -46,6 +46,9 @@ public final class GatewayServer: Sendable {
     var count: UInt32 = 0
   }
 
+  /// The sessions of the events dialect, where an application makes one for a user who has logged in. Any thread.
+  public var eventSessions: SessionStore { shared.eventSessions }
+
   /// Runs a gateway until SIGTERM or SIGINT; returns the exit status of the process.
   public static func run(_ configuration: Configuration, extensions: Extensions = Extensions()) -> Int32 {
     System.ignoreBrokenPipes()

@@ -1,4 +1,4 @@
-// The admin listener: liveness, readiness, metrics. Reactor 0 serves it between its other connections.
+// The admin listener: liveness, readiness, metrics, the description of the HTTP endpoints. Reactor 0 serves it between its other connections.
 import Buffers
 import Wire
 
@@ -27,6 +27,11 @@ extension Shard where Kernel: ~Copyable {
       response.contentType = "text/plain; version=0.0.4; charset=utf-8"
       nameScratch.removeAll()
       MetricsPage(shared).append(to: &nameScratch)
+      respondWithScratch(slot, response)
+    } else if HTTPPath.matches(bytes, head.path, "/openapi.json") {
+      response.contentType = "application/json"
+      nameScratch.removeAll()
+      nameScratch.append(OpenAPI.json(for: shared.configuration).span)
       respondWithScratch(slot, response)
     } else {
       response.status = .notFound

@@ -149,4 +149,20 @@ struct ConfigurationFileTests {
       if let range = setting.rangeText { #expect(text.contains(range)) }
     }
   }
+
+  @Test("the pages of the documentation name every setting, its variable, and every adjustable limit")
+  func documented() throws {
+    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
+    func page(_ name: String) throws -> String {
+      String(decoding: try Data(contentsOf: root.appending(path: "docs").appending(path: name)), as: UTF8.self)
+    }
+    let settings = try page("CONFIGURATION.md")
+    for setting in Setting.all {
+      #expect(settings.contains("| `\(setting.key)` | `\(setting.environment)` |"), "\(setting.key)")
+      #expect(settings.contains(setting.summary), "\(setting.key)")
+    }
+    let limits = try page("LIMITS.md")
+    for rule in Limits.table { #expect(limits.contains("| `\(rule.name)` |"), "\(rule.name)") }
+  }
 }

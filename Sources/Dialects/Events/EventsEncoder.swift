@@ -77,8 +77,8 @@ public enum EventsEncoder {
     out.append("}")
   }
 
-  /// The body of `status_response`. `userId` is empty for nobody. Over Socket.IO the rooms of the connection stand where
-  /// a native one names its protocol (PROTOCOLS 3.5).
+  /// The body of `status_response`. `userId` is empty for nobody. Over Socket.IO the rooms of the connection stand
+  /// where a native one names its protocol (PROTOCOLS 3.5).
   public static func appendStatus(
     _ product: EventsProduct, socketId: Span<UInt8>, token: Span<UInt8>, userId: Span<UInt8>, isLoggedIn: Bool,
     _ transport: EventsTransport, timestamp: Span<UInt8>, to out: inout ByteBuffer

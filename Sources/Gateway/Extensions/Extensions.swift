@@ -7,8 +7,8 @@ public struct Extensions: Sendable {
   public var requests: [String: Handler] = [:]
   /// Handlers of the `events` dialect by event name. They come before the built-in events.
   public var events: [String: Handler] = [:]
-  /// Who answers `ai:chat`; nil for the built-in responder, which asks no AI service. A handler of that name in `events`
-  /// comes before it.
+  /// Who answers `ai:chat`; nil for the built-in responder, which asks no AI service. A handler of that name in
+  /// `events` comes before it.
   public var chatResponder: (any ChatResponder)?
   /// Walkers of the `walkers` dialect by name.
   public var walkers: [String: Walker] = [:]

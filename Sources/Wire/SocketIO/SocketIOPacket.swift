@@ -29,8 +29,8 @@ public enum SocketIOFault: Error, Sendable, Equatable {
   case tooBig
 }
 
-/// A packet of Socket.IO protocol 5: what follows the `4` of an Engine.IO message. Ranges and values are offsets into the
-/// bytes that were read.
+/// A packet of Socket.IO protocol 5: what follows the `4` of an Engine.IO message. Ranges and values are offsets into
+/// the bytes that were read.
 public struct SocketIOPacket: Sendable, Equatable {
   /// The types, in the order of their digits.
   public enum Kind: UInt8, Sendable, BitwiseCopyable, CaseIterable {

@@ -11,8 +11,8 @@ public enum SocketIOPlaceholders {
     var number = -1
   }
 
-  /// Which of the `attachments` are asked for by the scanned value `json`, one bit each. A placeholder whose `num` is not
-  /// the number of one of them is refused. One pass.
+  /// Which of the `attachments` are asked for by the scanned value `json`, one bit each. A placeholder whose `num` is
+  /// not the number of one of them is refused. One pass.
   public static func scan(_ json: Span<UInt8>, attachments: Int) throws(SocketIOFault) -> UInt32 {
     var asked: UInt32 = 0
     var open: [Open] = []

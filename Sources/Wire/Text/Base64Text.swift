@@ -27,9 +27,9 @@ public enum Base64Text {
     }
   }
 
-  /// Appends the bytes of `text[range]` to `out`. Padding may be left out, but not be there in part; no white space; the
-  /// unused low bits of the last character must be zero, so that every byte string has one spelling but for its padding.
-  /// False, and `out` as it was, for anything else.
+  /// Appends the bytes of `text[range]` to `out`. Padding may be left out, but not be there in part; no white space;
+  /// the unused low bits of the last character must be zero, so that every byte string has one spelling but for its
+  /// padding. False, and `out` as it was, for anything else.
   public static func decode(_ text: Span<UInt8>, _ range: Range<Int>, into out: inout ByteBuffer) -> Bool {
     guard range.lowerBound >= 0 && range.upperBound <= text.count else { return false }
     var end = range.upperBound

@@ -25,8 +25,8 @@ public protocol ChatResponder: Sendable {
   /// What the operator calls it, for logs.
   var name: String { get }
 
-  /// Answers `request`: hands each piece of the answer to `emit` in order, and returns after the last. `emit` waits while
-  /// the client reads slowly, and throws when the client has gone; the task is cancelled then too. What is thrown here
-  /// ends the answer with `ai:response:error`; a `HandlerError.rejected` says with which text.
+  /// Answers `request`: hands each piece of the answer to `emit` in order, and returns after the last. `emit` waits
+  /// while the client reads slowly, and throws when the client has gone; the task is cancelled then too. What is thrown
+  /// here ends the answer with `ai:response:error`; a `HandlerError.rejected` says with which text.
   func respond(to request: ChatRequest, emit: @Sendable (String) async throws -> Void) async throws
 }
