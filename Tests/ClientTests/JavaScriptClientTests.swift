@@ -49,7 +49,7 @@ struct JavaScriptClientTests {
 
   @Test("silence, refusals, every close code and every limit end as documented", arguments: Platform.present)
   func faults(platform: Platform) throws {
-    let scenarios = ["closeCodes", "silence", "refusals", "limits", "brokenReplies"]
+    let scenarios = ["closeCodes", "silence", "refusals", "staleTokens", "limits", "brokenReplies"]
     try withGateway { try Scenarios.run(scenarios, on: platform, gateway: $0) }
   }
 

@@ -153,7 +153,11 @@ export class ChannelsClient extends ReconnectingClient<ChannelsWelcome> {
   constructor(options: ClientOptions);
   userId: string | undefined;
   subscribe(channel: string, handler: ChannelHandler): Promise<ChannelSubscription>;
-  subscribe(channel: string, filters: Filters | null | undefined, handler: ChannelHandler): Promise<ChannelSubscription>;
+  subscribe(
+    channel: string,
+    filters: Filters | null | undefined,
+    handler: ChannelHandler,
+  ): Promise<ChannelSubscription>;
   unsubscribe(channel: string): Promise<void>;
   publish(channel: string, payload?: unknown): Promise<void>;
   onBroadcast(channel: string, handler: ChannelHandler): Remove;

@@ -420,6 +420,11 @@ export class ReconnectingClient {
   /** The connection is gone; `isFinal` when none will follow. */
   _lost(_error, _isFinal) {}
 
+  /** Whether the next attempt may come with another token than this one. */
+  get _renewsToken() {
+    return this.#tokenProvider !== null;
+  }
+
   /** The message to ask for a sign of life; the dialect reports the answer with `_answered`. */
   _question() {
     throw new TypeError('a dialect must say how to ask');
@@ -583,8 +588,8 @@ export class ReconnectingClient {
     const error = cause ?? new ConnectionError(text, { ...told, ...(status ? { status } : {}) });
     this.#loseAnswers(new ConnectionLostError(`the connection ended before the answer: ${text}`), false);
     if (!wasOpen) this._refused();
-    // With a provider the next token may be a better one; anything else will be refused again.
-    const isRefused = isFinal(status) && !(this.#tokenProvider && (status === 401 || status === 403));
+    // Another token may be a better one; anything else will be refused again.
+    const isRefused = isFinal(status) && !(this._renewsToken && (status === 401 || status === 403));
     if (advice === 'stop' || isRefused || (!wasOpen && this.#failures >= this.#options.attemptsMax)) {
       this._stop(error, told);
       return;
@@ -983,6 +988,10 @@ export class SessionsClient extends ReconnectingClient {
     if (this.#entries.size > 0) this.#ask([...this.#entries]);
   }
 
+  get _renewsToken() {
+    return this.options.username !== undefined || super._renewsToken;
+  }
+
   _refused() {
     // Refused, perhaps for the token: a gateway that was started anew may have another key.
     this.#currentEndsAt = 0;
@@ -1265,7 +1274,7 @@ function isOfWalker(error) {
 /** Events of the connection itself; all other names are the gateway's. */
 const OWN_EVENTS = new Set(['open', 'close', 'reconnecting', 'error', 'message', 'token']);
 
-/** What the gateway's own events are answered with. Replies have no number: each question must be known to count them. */
+/** What the gateway's own events are answered with. Replies have no number: to tell them apart, all are counted. */
 const REPLIES = new Map([
   ['status', 'status_response'],
   ['echo', 'echo_response'],
@@ -1384,6 +1393,10 @@ export class EventsClient extends ReconnectingClient {
 
   _question() {
     return '{"event":"ping"}';
+  }
+
+  get _renewsToken() {
+    return !this.options.token || super._renewsToken;
   }
 
   _refused() {

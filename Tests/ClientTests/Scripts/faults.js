@@ -106,6 +106,37 @@ export async function refusals(context) {
   equal((await refused(stopped.connect(), library.AuthenticationError, 'a final refusal')).status, 401, 'its status');
 }
 
+/** A gateway that was started anew may know neither the session nor the key: the next attempt brings another token. */
+export async function staleTokens({ library, config, WebSocket }) {
+  const url = `${config.faultyUrl}/forgetful`;
+  const answer = (value) => new Response(JSON.stringify(value), { status: 200 });
+  let requests = 0;
+  const tokenOf = () => {
+    requests += 1;
+    return requests === 1 ? 'old' : 'new';
+  };
+  const sessions = new library.SessionsClient({
+    url, WebSocket, ...QUICK, username: 'u', password: 'p',
+    fetch: async () => answer({ token: tokenOf(), expires_in: 3600 }),
+  });
+  await soon(sessions.connect(), 'open with the second token');
+  equal([sessions.token, requests], ['new', 2], 'the token is asked for again');
+  await sessions.close();
+
+  requests = 0;
+  const lookups = new Record();
+  const fetch = async (address) => {
+    const isNew = address.includes('acquire-session');
+    if (isNew) return answer({ success: true, data: { token: tokenOf(), expiresAt: '' } });
+    lookups.take(new URL(address).searchParams.get('token'));
+    return answer({ success: false, error: 'Invalid or expired session' });
+  };
+  const events = new library.EventsClient({ url, WebSocket, ...QUICK, fetch });
+  await soon(events.connect(), 'open with the second session');
+  equal([events.session.token, lookups.values], ['new', ['old']], 'the session is looked up, and replaced');
+  await events.close();
+}
+
 /** Closing in each state, limits of the queue, pauses, arguments. */
 export async function limits(context) {
   const { library, WebSocket } = context;

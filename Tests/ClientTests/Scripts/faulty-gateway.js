@@ -1,5 +1,5 @@
-// A gateway that does wrong on purpose what a test asks for in the path. It speaks the channels dialect, at `/ai` that of
-// events. Node only.
+// A gateway that does wrong on purpose what a test asks for in the path. It speaks the channels dialect, or that of
+// events where it says so. Node only.
 //
 // /close/CODE/REASON   welcomes; closes like this at the first publish, later connections are good
 // /every/CODE/REASON   the same for every connection
@@ -8,6 +8,7 @@
 // /refuse/STATUS       answers the upgrade with a status
 // /drop                ends TCP at each publish, without a close frame
 // /flaky               refuses the first three upgrades with 503
+// /forgetful           refuses the token "old" with 401; anybody else gets the welcome of events
 // /ai                  AI replies that are cut off, refused, or interleaved: see `reply`
 
 import { listen } from './websocket-server.js';
@@ -51,8 +52,8 @@ export async function startFaultyGateway() {
     const [, kind, code, reason = ''] = url.pathname.split('/').map(decodeURIComponent);
     const number = kind === 'refuse' || kind === 'flaky' ? 0 : count(url);
     if (kind === 'mute' && number < 3) return;
-    if (kind === 'ai') {
-      peer.onText = (text) => reply(peer, JSON.parse(text).data?.message);
+    if (kind === 'ai' || kind === 'forgetful') {
+      peer.onText = (text) => kind === 'ai' && reply(peer, JSON.parse(text).data?.message);
       peer.send({ event: 'connected', data: { socketId: `ws-${number}`, isLoggedIn: false } });
       return;
     }
@@ -74,6 +75,7 @@ export async function startFaultyGateway() {
   accept.refuses = (url) => {
     const [, kind, status] = url.pathname.split('/');
     if (kind === 'refuse') return Number(status);
+    if (kind === 'forgetful') return url.searchParams.get('token') === 'old' ? 401 : 0;
     return kind === 'flaky' && count(url) <= 3 ? 503 : 0;
   };
 

@@ -1,7 +1,7 @@
 // The conversation with the test: one JSON value a line, on standard input and output. Node only.
 //
-// The first line in is the task: `{"scenarios":[…],"config":{…}}`. Out go lines like `{"control":"kill"}`, each answered
-// by a line; then `{"scenario":…,"checks":n}` or `{"scenario":…,"error":…}` for each scenario, and `{"done":true}`.
+// The first line in is the task: `{"scenarios":[…],"config":{…}}`. Out go lines like `{"control":"kill"}`, answered by
+// a line each; then `{"scenario":…,"checks":n}` or `{"scenario":…,"error":…}` for each scenario, and `{"done":true}`.
 
 import { createInterface } from 'node:readline';
 

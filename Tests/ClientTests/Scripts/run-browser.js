@@ -50,7 +50,15 @@ async function answer(request, response) {
     clearTimeout(tooLate);
     reply = task;
   }
-  if (path === '/control') reply = await control(value);
+  if (path === '/control') {
+    try {
+      reply = await control(value);
+    } catch {
+      // No token from a gateway that is away: for the page a failure to ask again after.
+      response.writeHead(503).end();
+      return;
+    }
+  }
   if (path === '/result') writeLine(value);
   response.writeHead(200, { 'Content-Type': 'application/json' });
   response.end(JSON.stringify(reply));
