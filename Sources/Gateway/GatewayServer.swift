@@ -157,12 +157,6 @@ public final class GatewayServer: Sendable {
     for address in addresses { shared.logger.log(.info, "listening", [("address", .text(address))]) }
   }
 
-  /// Makes a session of the events dialect for a user whom the application has let in, and returns its token
-  /// (PROTOCOLS 3.1); nil when the store is full of users' sessions. Any thread.
-  public func createEventsSession(userId: String) -> String? {
-    shared.eventSessions.create(userId: userId, nowMilliseconds: System.wallMilliseconds())?.token
-  }
-
   /// The way to clients from any thread.
   public var outlet: Outlet { shared.outlet() }
 

@@ -54,7 +54,9 @@ final class ConformanceGateway {
   }
 
   /// The token of a session of the events dialect in which a user is logged in.
-  func eventsSession(user: String) -> String? { server.createEventsSession(userId: user) }
+  func eventsSession(user: String) -> String? {
+    server.eventSessions.create(userId: user, nowMilliseconds: System.wallMilliseconds())?.token
+  }
 
   // MARK: Connecting
 
