@@ -1,4 +1,5 @@
-// The admin listener: liveness, readiness, metrics, the description of the HTTP endpoints. Reactor 0 serves it between its other connections.
+// The admin listener: liveness, readiness, metrics, the description of the HTTP endpoints. Reactor 0 serves it between
+// its other connections.
 import Buffers
 import Wire
 

@@ -18,11 +18,15 @@ public struct Endpoints: Sendable {
   var runWalker: WalkerRunner?
   private let origins: OriginPolicy
   private let loginRate: LoginRate
+  /// Milliseconds that only grow, by which attempts are counted.
+  private let monotonicMilliseconds: @Sendable () -> UInt64
 
   /// The endpoints of a gateway with these settings. `report` is told when the user file cannot be used any more.
   public init(
-    _ configuration: Configuration, origins: OriginPolicy, report: @escaping @Sendable (String) -> Void = { _ in }
+    _ configuration: Configuration, origins: OriginPolicy, report: @escaping @Sendable (String) -> Void = { _ in },
+    monotonicMilliseconds: @escaping @Sendable () -> UInt64 = { System.monotonicNanoseconds() / 1_000_000 }
   ) {
+    self.monotonicMilliseconds = monotonicMilliseconds
     self.configuration = configuration
     self.origins = origins
     accounts = Accounts(configuration, report: report)
@@ -116,7 +120,7 @@ public struct Endpoints: Sendable {
 
   /// Counts an attempt to log in; the answer where the address has had as many as it may.
   func limitLogins(_ request: EndpointRequest, _ tree: JSONTree) -> HTTPAnswer? {
-    if loginRate.take(request.client, nowMilliseconds: System.monotonicNanoseconds() / 1_000_000) { return nil }
+    if loginRate.take(request.client, nowMilliseconds: monotonicMilliseconds()) { return nil }
     return .json(429, tree).adding([("Retry-After", String(loginRate.retryAfterSeconds))])
   }
 
