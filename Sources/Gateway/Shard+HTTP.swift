@@ -73,6 +73,12 @@ extension Shard where Kernel: ~Copyable {
 
   /// Decides who answers a request.
   private mutating func route(_ slot: UInt32, _ head: HTTPRequestHead, _ bytes: Span<UInt8>) {
+    // It asks and asks and does not read.
+    if connections[slot].outbound.byteCount > Limits.httpBacklogBytesMax {
+      logClose(slot, .slow)
+      finish(slot, .slow)
+      return
+    }
     let listener = Int(connections[slot].listener)
     if let forwarded = head.xForwardedFor, !shared.trustedProxies.isEmpty, !shared.listeners[listener].isAdmin {
       identifyClient(slot, bytes.extracting(forwarded))
