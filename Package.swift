@@ -78,7 +78,6 @@ let package = Package(
     .testTarget(
       name: "ConformanceTests", dependencies: ["TestSupport", "Gateway", "Auth", "EventLoop"], swiftSettings: settings),
     .testTarget(
-      name: "HostileTests", dependencies: ["martlet", "TestSupport", "MallocCounter", "Compression", "Buffers"],
       name: "HostileTests",
       dependencies: ["martlet", "bystander", "TestSupport", "MallocCounter", "Compression", "Buffers"],
       swiftSettings: settings),
