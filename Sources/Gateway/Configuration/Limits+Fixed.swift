@@ -101,6 +101,27 @@ extension Limits {
   /// Milliseconds that a gateway that stops gives hooks to be told of the last disconnections.
   static var hookDrainMilliseconds: Int { 3_000 }
 
+  // MARK: AI
+
+  /// Questions that wait for an AI service; more are told that it is busy. Each is a call of `callsMax`.
+  static var aiQueueMax: Int { 1_024 }
+  /// Milliseconds to connect to an AI service in: it can be on another continent.
+  static var aiConnectMilliseconds: Int { 5_000 }
+  /// Further attempts when an AI service could not be connected to.
+  static var aiRetriesMax: Int { 1 }
+  /// Bytes of one event of an AI service, and of an answer that is not streamed: the longest answer, in JSON.
+  static var aiEventBytesMax: Int { 524_288 }
+  /// Bytes of a whole stream: services wrap each word in two to five hundred bytes.
+  static var aiStreamBytesMax: Int { 33_554_432 }
+  /// Longest locale of a client that is passed on, in bytes: RFC 5646 4.4.1 wants 35 at least.
+  static var localeBytesMax: Int { 35 }
+  /// Longest name of a model in bytes: services have names of tens.
+  static var modelBytesMax: Int { 255 }
+  /// Longest `ai.systemPrompt` in bytes: it goes along with every question.
+  static var systemPromptBytesMax: Int { 65_536 }
+  /// Longest `ai.key` in bytes; some services have tokens of two thousand.
+  static var aiKeyBytesMax: Int { 8_192 }
+
   // MARK: Development
 
   /// Milliseconds after which the timer of an echo connection looks at it again; there is nothing to do then.

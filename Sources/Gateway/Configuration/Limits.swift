@@ -79,6 +79,10 @@ public struct Limits: Sendable, Equatable {
   public static let backendQueueRange = 0...1_048_576
   /// Attempts beyond the first: more would outlast any timeout.
   public static let backendRetriesRange = 0...10
+  /// Messages of a conversation that an AI service is sent: no model follows a thousand.
+  public static let historyMessagesRange = 0...1_024
+  /// Bytes of those messages: what the longest client message can hold.
+  public static let historyBytesRange = 0...1_048_576
   /// Sizes from which messages may be compressed: under 16 bytes deflate only adds, and over a mebibyte few messages
   /// are.
   public static let compressionThresholdRange = 16...1_048_576

@@ -101,6 +101,38 @@ extension Setting {
       "backends.retriesMax", .integer(Limits.backendRetriesRange, \.configuration.backends.retriesMax), "2",
       "Further attempts of a call that could not be made."),
     Setting(
+      "ai.baseURL", .url(\.configuration.ai.baseURL), "\"https://api.openai.com\"", exampleIsDefault: false,
+      environment: "MARTLET_AI_BASE_URL",
+      "AI service that answers ai:chat: a server with OpenAI's /v1/chat/completions. Default none: a built-in sentence."
+    ),
+    Setting(
+      "ai.model", .text(Check.model, \.configuration.ai.model), "\"gpt-4o-mini\"", exampleIsDefault: false,
+      "The model that is asked. Needed where ai.baseURL is set."),
+    Setting(
+      "ai.key", .secret(\.configuration.ai.key), "\"sk-...\"", exampleIsDefault: false,
+      otherEnvironment: "OPENAI_API_KEY",
+      "Sent to the AI service as a bearer token. Default none. Also read from OPENAI_API_KEY."),
+    Setting(
+      "ai.systemPrompt", .text(Check.systemPrompt, \.configuration.ai.systemPrompt),
+      "\"You are the assistant of our shop.\"", exampleIsDefault: false,
+      "What the model is told before anything else. With it, system messages of clients are left out."),
+    Setting(
+      "ai.timeoutMilliseconds", .integer(Limits.backendTimeoutRange, \.configuration.ai.timeoutMilliseconds), "120000",
+      "From a question to the end of its answer, waiting for a place included."),
+    Setting(
+      "ai.idleTimeoutMilliseconds",
+      .integer(Limits.backendTimeoutRange, \.configuration.ai.idleTimeoutMilliseconds), "30000",
+      "Silence of the AI service, before an answer begins and within it."),
+    Setting(
+      "ai.concurrencyMax", .integer(Limits.backendConcurrencyRange, \.configuration.ai.concurrencyMax), "32",
+      "Answers under way at a time; further questions wait."),
+    Setting(
+      "ai.historyMessagesMax", .integer(Limits.historyMessagesRange, \.configuration.ai.historyMessagesMax), "32",
+      "Messages of conversationHistory that go along, the newest; 0 for none."),
+    Setting(
+      "ai.historyBytesMax", .integer(Limits.historyBytesRange, \.configuration.ai.historyBytesMax), "32768",
+      "Bytes of those messages together."),
+    Setting(
       "hooks.connected", .url(\.configuration.hooks.connected), "\"http://127.0.0.1:8000/connected\"",
       exampleIsDefault: false, "Endpoint that is told of each client that connects. Default none."),
     Setting(
