@@ -14,6 +14,7 @@ let package = Package(
     .executable(name: "martlet", targets: ["martlet"]),
     .library(name: "Martlet", targets: ["Martlet"]),
     .executable(name: "martlet-bench", targets: ["martlet-bench"]),
+    .executable(name: "martlet-bench-app", targets: ["martlet-bench-app"]),
     .library(name: "MartletClient", targets: ["MartletClient"]),
   ],
   targets: [
@@ -49,6 +50,8 @@ let package = Package(
       swiftSettings: settings),
     .executableTarget(
       name: "martlet-bench", dependencies: ["BenchKit"], path: "Benchmarks/Bench", swiftSettings: settings),
+    .executableTarget(
+      name: "martlet-bench-app", dependencies: ["Gateway", "Auth"], path: "Benchmarks/App", swiftSettings: settings),
     .testTarget(name: "BuffersTests", dependencies: ["TestSeeds", "Buffers"], swiftSettings: settings),
     .testTarget(name: "WireTests", dependencies: ["TestSeeds", "Wire", "Buffers"], swiftSettings: settings),
     .testTarget(name: "TopicsTests", dependencies: ["TestSeeds", "Topics", "Buffers"], swiftSettings: settings),
@@ -98,6 +101,8 @@ let package = Package(
     .testTarget(name: "FuzzReplayTests", dependencies: ["FuzzTargets", "TestSeeds"], swiftSettings: settings),
     .testTarget(
       name: "ClientTests", dependencies: ["martlet", "TestSupport"], exclude: ["Scripts"], swiftSettings: settings),
-    .testTarget(name: "BenchTests", dependencies: ["TestSeeds", "BenchKit", "martlet-bench"], swiftSettings: settings),
+    .testTarget(
+      name: "BenchTests", dependencies: ["TestSeeds", "BenchKit", "martlet-bench", "martlet-bench-app", "Buffers"],
+      swiftSettings: settings),
   ]
 )
