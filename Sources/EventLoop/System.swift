@@ -214,8 +214,8 @@ public enum System {
   private static let unsentBytesMax: Int32 = 131_072
 
   /// A listening TCP socket, non-blocking, with SO_REUSEPORT so that every reactor can have its own, with TCP_NODELAY
-  /// and `unsentBytesMax`, which accepted sockets inherit. `host` is a numeric IPv4 or IPv6 address or `localhost`; port
-  /// 0 takes a free one.
+  /// and `unsentBytesMax`, which accepted sockets inherit. `host` is a numeric IPv4 or IPv6 address or `localhost`;
+  /// port 0 takes a free one.
   public static func listen(host: String, port: UInt16, backlog: Int32) throws(SystemError) -> Int32 {
     let (address, length) = try socketAddress(host: host, port: port)
     let fd = socket(Int32(address.ss_family), Int32(SOCK_STREAM.rawValue) | O_NONBLOCK | O_CLOEXEC, 0)
