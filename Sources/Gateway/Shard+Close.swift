@@ -42,6 +42,10 @@ extension Shard where Kernel: ~Copyable {
     connections[slot].phase = .closing
     if connections[slot].flags.contains(.hasCalls) { cancelCalls(slot) }
     topics.unsubscribeAll(&connections[slot].subscriptions)
+    // Polling goes on at once, and not when the probing WebSocket has gone.
+    if connections[slot].role == .engineProbe && connections[slot].engine != Pool<EngineSession>.none {
+      probeAborted(connections[slot].engine, connections.token(of: slot))
+    }
     startPatience(slot)
     // Without a socket there is no peer to be patient with: the flush ends it.
     if connections[slot].fd < 0 {
