@@ -135,8 +135,9 @@ extension Shard where Kernel: ~Copyable {
       if shared.listeners[Int(connections[slot].listener)].isAdmin { continue }
       switch connections[slot].phase {
       case .open: close(slot, .goingAway, "server stopping")
-      case .proxy, .head, .body, .answering, .polling: finish(slot, .goingAway)
-      case .closing, .lingering: break
+      case .proxy, .head, .body, .answering: finish(slot, .goingAway)
+      // Its session, which ends too, answers a poll.
+      case .closing, .lingering, .polling: break
       }
     }
   }
