@@ -6,7 +6,7 @@ MARTLET := .build/$(CONFIG)/martlet
 # Settings of a simulated run that were given to make.
 SIM_ENV := $(if $(SEED),MARTLET_SIM_SEED=$(SEED)) $(if $(SEEDS),MARTLET_SIM_SEEDS=$(SEEDS)) $(if $(STEPS),MARTLET_SIM_STEPS=$(STEPS))
 
-.PHONY: help deps build run test test-thread test-address check bench fuzz sim format lint clean hot-path
+.PHONY: help deps build run test test-thread test-address check bench bench-dialects fuzz sim format lint clean hot-path
 
 help:  ## this list
 	@grep -hE '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
@@ -41,6 +41,11 @@ sim:  ## the simulation; SEED=n STEPS=n replays one run, SEEDS=n runs so many fr
 bench: build  ## the benchmark pairs, and a table of ratios
 	swift build -c release --static-swift-stdlib --product martlet-bench
 	Benchmarks/run.sh
+
+bench-dialects: build  ## every dialect: broadcasts of a handler, memory per idle connection
+	swift build -c release --static-swift-stdlib --product martlet-bench
+	swift build -c release --static-swift-stdlib --product martlet-bench-app
+	Benchmarks/dialects.sh
 
 fuzz: deps  ## every fuzz target for FUZZ_SECONDS (60) each
 	Tests/Fuzz/run.sh

@@ -14,6 +14,7 @@ let package = Package(
     .executable(name: "martlet", targets: ["martlet"]),
     .library(name: "Martlet", targets: ["Martlet"]),
     .executable(name: "martlet-bench", targets: ["martlet-bench"]),
+    .executable(name: "martlet-bench-app", targets: ["martlet-bench-app"]),
     .library(name: "MartletClient", targets: ["MartletClient"]),
   ],
   targets: [
@@ -49,6 +50,8 @@ let package = Package(
       swiftSettings: settings),
     .executableTarget(
       name: "martlet-bench", dependencies: ["BenchKit"], path: "Benchmarks/Bench", swiftSettings: settings),
+    .executableTarget(
+      name: "martlet-bench-app", dependencies: ["Gateway", "Auth"], path: "Benchmarks/App", swiftSettings: settings),
     .testTarget(name: "BuffersTests", dependencies: ["TestSeeds", "Buffers"], swiftSettings: settings),
     .testTarget(name: "WireTests", dependencies: ["TestSeeds", "Wire", "Buffers"], swiftSettings: settings),
     .testTarget(name: "TopicsTests", dependencies: ["TestSeeds", "Topics", "Buffers"], swiftSettings: settings),
@@ -73,11 +76,14 @@ let package = Package(
     .testTarget(
       name: "EndToEndTests", dependencies: ["martlet", "TestSupport", "TestSeeds"], exclude: ["Clients"],
       swiftSettings: settings),
+    .executableTarget(
+      name: "bystander", dependencies: ["TestSupport"], path: "Tests/Bystander", swiftSettings: settings),
     .testTarget(
       name: "ConformanceTests", dependencies: ["TestSupport", "Gateway", "Auth", "EventLoop"], exclude: ["Servers"],
       swiftSettings: settings),
     .testTarget(
-      name: "HostileTests", dependencies: ["martlet", "TestSupport", "MallocCounter", "Compression", "Buffers"],
+      name: "HostileTests",
+      dependencies: ["martlet", "bystander", "TestSupport", "MallocCounter", "Compression", "Buffers"],
       swiftSettings: settings),
     .testTarget(
       name: "SimulationTests", dependencies: ["TestSeeds", "Gateway", "Topics", "Auth", "EventLoop", "Buffers"],
@@ -95,6 +101,8 @@ let package = Package(
     .testTarget(name: "FuzzReplayTests", dependencies: ["FuzzTargets", "TestSeeds"], swiftSettings: settings),
     .testTarget(
       name: "ClientTests", dependencies: ["martlet", "TestSupport"], exclude: ["Scripts"], swiftSettings: settings),
-    .testTarget(name: "BenchTests", dependencies: ["TestSeeds", "BenchKit", "martlet-bench"], swiftSettings: settings),
+    .testTarget(
+      name: "BenchTests", dependencies: ["TestSeeds", "BenchKit", "martlet-bench", "martlet-bench-app", "Buffers"],
+      swiftSettings: settings),
   ]
 )

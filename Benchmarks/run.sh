@@ -19,46 +19,18 @@ fi
 gateway=${GATEWAY:-.build/release/martlet}
 bench=${BENCH:-.build/release/martlet-bench}
 baseline=.build/baseline/bare_fanout
-work=$(mktemp -d)
-started=()
-failures=0
-
-finish() {
-  for pid in "${started[@]}"; do kill "$pid" 2>/dev/null || true; done
-  for pid in "${started[@]}"; do wait "$pid" 2>/dev/null || true; done
-  rm -rf "$work"
-}
-trap finish EXIT
-trap 'exit 130' INT TERM
-
-# wait_for_port FILE PID: the port of the first address in FILE that is not the admin listener's.
-wait_for_port() {
-  local port
-  for _ in $(seq 100); do
-    port=$(grep -vi admin "$1" | grep -oE '([0-9]+\.[0-9]+\.[0-9]+\.[0-9]+|localhost|\[[0-9a-f:]+\]):[0-9]+' |
-      head -1 | grep -oE '[0-9]+$') || true
-    if [[ -n $port ]]; then echo "$port"; return; fi
-    kill -0 "$2" 2>/dev/null || break
-    sleep 0.1
-  done
-  echo "no start-up line with a port:" >&2
-  cat "$1" >&2
-  return 1
-}
+# shellcheck source=Benchmarks/common.sh
+source Benchmarks/common.sh
 
 # Everything that is known about the gateway's command line. Sets gateway_pid, gateway_url, gateway_echo_url and gateway_token.
 start_gateway() {
   if [[ ${BENCH_DRY:-} == 1 ]]; then
-    "$baseline" --port 0 >"$work/gateway.log" 2>&1 &
-    gateway_pid=$!
+    start "$work/gateway.log" "$baseline" --port 0
   else
-    # One secret for the server and for `martlet token`, valid for this run only.
-    NEXUS_JWT_SECRET=$(head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n')
-    export NEXUS_JWT_SECRET
-    "$gateway" serve --dev --port 0 --admin-port 0 --reactors 1 >"$work/gateway.log" 2>&1 &
-    gateway_pid=$!
+    make_secrets
+    start "$work/gateway.log" "$gateway" serve --dev --port 0 --admin-port 0 --reactors 1
   fi
-  started+=("$gateway_pid")
+  gateway_pid=$started_pid
   local port
   port=$(wait_for_port "$work/gateway.log" "$gateway_pid")
   gateway_echo_url=ws://127.0.0.1:$port/echo
@@ -71,39 +43,15 @@ start_gateway() {
 }
 
 start_baseline() {
-  "$baseline" --port 0 >"$work/baseline.log" &
-  baseline_pid=$!
-  started+=("$baseline_pid")
+  start "$work/baseline.log" "$baseline" --port 0
+  baseline_pid=$started_pid
   local port
   port=$(wait_for_port "$work/baseline.log" "$baseline_pid")
   baseline_url=ws://127.0.0.1:$port
 }
 
-# measure FILE ARGUMENTS...: one round; its JSON line is added to FILE. A round with losses stays in the table and is said.
-measure() {
-  local file=$1 status=0
-  shift
-  "$bench" "$@" --seconds "$seconds" --warmup "$warmup" --json >>"$file" || status=$?
-  if ((status == 1)); then
-    echo "LOSSES: $*: $(tail -1 "$file" | cut -d, -f1-20)" >&2
-    failures=$((failures + 1))
-  elif ((status != 0)); then
-    echo "failed with status $status: $bench $*" >&2
-    exit 1
-  fi
-}
-
-# field FILE NAME: the value at the top of each of the file's objects, one a line.
-field() { sed 's/"rounds":.*//' "$1" | grep -oE "\"$2\":[0-9.]+" | cut -d: -f2; }
-
-# summary FILE NAME: median, least and most.
-summary() {
-  field "$1" "$2" | sort -g | awk '
-    { v[NR] = $1 }
-    END { if (NR == 0) { print "0 0 0"; exit }
-          m = NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2
-          print m, v[1], v[NR] }'
-}
+# measure FILE ARGUMENTS...: one round.
+measure() { record "$@" --seconds "$seconds" --warmup "$warmup"; }
 
 row() {
   local name=$1 ours=$2 bare=$3

@@ -41,7 +41,7 @@ public enum BenchCommand {
       object.add("kind", word: "fanout")
       object.add("good", result.isGood)
       object.add("subscribers", plan.subscribers)
-      object.add("channels", plan.subscription.channels)
+      object.add("channels", plan.dialogue.channels)
       object.add("burst", plan.burst)
       object.add("rate", plan.rate ?? 0)
       object.add("payloadBytes", plan.payload)
@@ -55,7 +55,7 @@ public enum BenchCommand {
       Kernel.write(object.text + "\n")
     } else {
       let pace = plan.rate.map { "\(Report.fixed($0, 1)) bursts a second" } ?? "closed loop"
-      var text = "fanout: \(plan.subscribers) subscribers, \(plan.subscription.channels) channels, "
+      var text = "fanout: \(plan.subscribers) subscribers, \(plan.dialogue.channels) channels, "
       text += "bursts of \(plan.burst), \(pace), payload \(plan.payload) bytes (\(result.deliveredLength) delivered)\n"
       text += Report.table(result.rounds, event: "delivery", events: "deliveries")
       text += Report.verdict(

@@ -51,7 +51,10 @@ struct ClientPool: ~Copyable {
   private(set) var openCount = 0
   private var poller: Poller
   private var slab: [UInt8]
-  private let access: Access
+  /// Who the connections are that are opened next.
+  var access: Access
+  /// Whether Engine.IO's pings are answered.
+  var answersEngine = false
 
   init(count: Int, access: Access) throws(BenchError) {
     let limit = System.raiseFileLimit()
@@ -70,14 +73,7 @@ struct ClientPool: ~Copyable {
 
   /// Starts connection `index` to `target`.
   mutating func start(_ index: Int, _ target: Target) throws(BenchError) {
-    let fd: Int32
-    switch target.address {
-    case .unix(let path): fd = try Kernel.connect(unixPath: path)
-    case .tcp(let host, let port):
-      do { fd = try System.connect(host: host, port: port, source: access.source(index, target)) } catch {
-        throw .system(error.call, error.number)
-      }
-    }
+    let fd = try Kernel.connect(target, source: access.source(index, target))
     clients[index] = Client(fd: fd, phase: .connecting, started: System.monotonicNanoseconds())
     clients[index].unsent = access.request(index, target)
     poller.add(fd, token: UInt64(index), writing: true)
@@ -112,7 +108,8 @@ struct ClientPool: ~Copyable {
     case .end, .failed: return refuse(index, status: 0)
     case .moved: break
     }
-    guard let head = UpgradeAnswer(buffer.bytes) else {
+    let subprotocol = access.place == .subprotocol ? access.token(index) : nil
+    guard let head = UpgradeAnswer(buffer.bytes, subprotocol: subprotocol) else {
       if buffer.count > ClientPool.keptMax { return refuse(index, status: 0) }
       keep(index, from: 0)
       return .nothing
@@ -129,32 +126,6 @@ struct ClientPool: ~Copyable {
   private mutating func refuse(_ index: Int, status: Int) -> PoolEvent {
     close(index)
     return .refused(index, status: status)
-  }
-
-  /// Opens connections `indices`, at most `openingMax` at a time, and returns when all stand. A refusal is an error here.
-  mutating func openAll(_ indices: Range<Int>, _ target: Target, _ progress: inout Progress) throws(BenchError) {
-    let deadline = System.monotonicNanoseconds() + ClientPool.openingNanoseconds
-    var next = indices.lowerBound
-    var standing = 0
-    while standing < indices.count {
-      while next < indices.upperBound && next - indices.lowerBound - standing < ClientPool.openingMax {
-        try start(next, target)
-        next += 1
-      }
-      progress.show("opening", standing, indices.count)
-      if progress.interrupted { throw .server("interrupted while opening connections") }
-      let now = System.monotonicNanoseconds()
-      if now > deadline { throw .server("only \(standing) of \(indices.count) connections opened in 60 s") }
-      for event in 0..<wait(until: now + ClientPool.glanceNanoseconds) {
-        switch step(event) {
-        case .opened: standing += 1
-        case .readable(let index): discardFrames(index)
-        case .refused(let index, let status):
-          throw .server("connection \(index) was refused: " + (status == 0 ? "broken off" : "status \(status)"))
-        case .nothing: break
-        }
-      }
-    }
   }
 
   // MARK: Bytes
@@ -248,8 +219,23 @@ struct ClientPool: ~Copyable {
     case .close, .broken:
       lose(index)
       return false
-    case .pong, .data, .rest: return true
+    case .data:
+      if isEnginePing(frame) { send(index, text: "3") }
+      return true
+    case .pong, .rest: return true
     }
+  }
+
+  /// Whether a frame, the last one read, is a ping of Engine.IO.
+  func isEnginePing(_ frame: ServerFrame) -> Bool {
+    answersEngine && frame.length == 1 && frame.isWhole && buffer.bytes[frame.payload.lowerBound] == UInt8(ascii: "2")
+  }
+
+  /// Sends a text message. Cold.
+  mutating func send(_ index: Int, text: String) {
+    var frame = ByteBuffer()
+    FrameWriter.append(opcode: 1, Array(text.utf8).span, to: &frame)
+    send(index, frame, count: frame.count)
   }
 
   /// Reads and forgets, answering pings; for connections whose messages do not matter.
@@ -278,6 +264,8 @@ struct ClientPool: ~Copyable {
 public struct Access: Sendable {
   /// One per connection, used in turn; empty for none.
   public var tokens: [String] = []
+  /// Where they are shown.
+  public var place = TokenPlace.query
   /// Whole header lines.
   public var headers: [String] = []
   /// Source addresses 127.0.0.2 and up; 0 leaves the choice to the system.
@@ -292,21 +280,30 @@ public struct Access: Sendable {
     sources > 0 && target.isLoopback ? "127.0.0.\(2 + index % sources)" : nil
   }
 
+  /// The token of connection `index`.
+  func token(_ index: Int) -> String? { tokens.isEmpty ? nil : tokens[index % tokens.count] }
+
   func request(_ index: Int, _ target: Target) -> [UInt8] {
-    target.request(token: tokens.isEmpty ? nil : tokens[index % tokens.count], headers: headers)
+    guard let token = token(index) else { return target.request(token: nil, headers: headers) }
+    switch place {
+    case .query: return target.request(token: token, headers: headers)
+    case .subprotocol: return target.request(token: nil, headers: headers + ["Sec-WebSocket-Protocol: \(token)"])
+    case .bearer: return target.request(token: nil, headers: headers + ["Authorization: Bearer \(token)"])
+    case .message: return target.request(token: nil, headers: headers)
+    }
   }
 }
 
 /// The answer to an upgrade request. Cold.
 struct UpgradeAnswer {
   var status: Int
-  /// Whether it is a 101 with the right accept value.
+  /// Whether it is a 101 with the right accept value and, where one was offered, the sub-protocol.
   var isUpgrade: Bool
   /// Bytes of the head.
   var length: Int
 
   /// nil while the head is incomplete; a refusal is taken from its status line at once.
-  init?(_ bytes: Span<UInt8>) {
+  init?(_ bytes: Span<UInt8>, subprotocol: String? = nil) {
     let text = bytes.string
     guard bytes.count >= 12 else { return nil }
     status = text.hasPrefix("HTTP/1.1 ") ? Int(text.dropFirst(9).prefix(3)) ?? 0 : 0
@@ -321,6 +318,10 @@ struct UpgradeAnswer {
     guard end + 4 <= bytes.count else { return nil }
     length = end + 4
     let head = bytes.extracting(0..<length).string
-    isUpgrade = head.lowercased().contains("sec-websocket-accept:") && head.contains(Target.accept)
+    let names = head.lowercased()
+    isUpgrade = names.contains("sec-websocket-accept:") && head.contains(Target.accept)
+    if let subprotocol {
+      isUpgrade = isUpgrade && names.contains("sec-websocket-protocol:") && head.contains(subprotocol)
+    }
   }
 }

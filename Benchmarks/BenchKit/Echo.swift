@@ -56,7 +56,7 @@ struct Echo: ~Copyable {
   /// Connects, warms up, measures the rounds without a pause between them, and waits for the last echo.
   static func run(_ plan: EchoPlan) throws(BenchError) -> EchoResult {
     var run = try Echo(plan)
-    try run.pool.openAll(0..<plan.connections, plan.target, &run.progress)
+    try run.pool.openAll(0..<plan.connections, plan.target, nil, &run.progress)
     var meter = try Meter(process: plan.process)
     for index in 0..<plan.connections { run.post(index, min(plan.pipeline, run.left[index])) }
     if plan.messages == nil {

@@ -18,7 +18,12 @@ public struct FanoutPlan: Sendable {
   public var warmup = 1.0
   public var payload = 64
   public var rounds = 1
-  public var subscription = Subscription()
+  public var dialogue = Dialogue()
+  /// Who the publisher is, and its first words; nil for an `access` like the subscribers'.
+  public var publisher: Access?
+  public var publisherDialogue: Dialogue?
+  /// Sessions to ask the server for, used in turn by the subscribers; 0 for none.
+  public var sessions = 0
   public var publish = Template("{payload}")
   public var process: Int?
 
@@ -67,7 +72,7 @@ struct Fanout: ~Copyable {
 
   init(_ plan: FanoutPlan) throws(BenchError) {
     self.plan = plan
-    let channels = plan.subscription.channels
+    let channels = plan.dialogue.channels
     pool = try ClientPool(count: plan.subscribers + 1, access: plan.access)
     image = FrameBurst(plan.publish, count: plan.burst, payload: plan.payload)
     held = [Marker](repeating: Marker(sequence: 0, channel: 0, time: 0), count: plan.subscribers + 1)
@@ -98,9 +103,15 @@ struct Fanout: ~Copyable {
 
   private mutating func connect() throws(BenchError) {
     let publisher = plan.subscribers
-    try pool.openAll(0..<publisher, plan.target, &progress)
-    try pool.openAll(publisher..<publisher + 1, plan.publishTarget, &progress)
-    try pool.subscribeAll(publisher, plan.subscription, &progress)
+    if plan.sessions > 0 {
+      pool.access.tokens = try HTTPClient.acquireSessions(plan.sessions, plan.target, &progress)
+    }
+    try pool.openAll(0..<publisher, plan.target, plan.dialogue, &progress)
+    if var access = plan.publisher {
+      access.tokens = try HTTPClient.acquireSessions(1, plan.publishTarget, &progress)
+      pool.access = access
+    }
+    try pool.openAll(publisher..<publisher + 1, plan.publishTarget, plan.publisherDialogue, &progress)
   }
 
   /// Publishes for a time or a number of bursts and waits for the last delivery; returns the bursts.
@@ -143,7 +154,7 @@ struct Fanout: ~Copyable {
       let number = result.check.publish(nextChannel)
       let channel = UInt16(truncatingIfNeeded: nextChannel)
       image.stamp(index, Marker(sequence: number, channel: channel, time: moment - origin))
-      nextChannel = nextChannel + 1 == plan.subscription.channels ? 0 : nextChannel + 1
+      nextChannel = nextChannel + 1 == plan.dialogue.channels ? 0 : nextChannel + 1
     }
     burstCount += 1
     pool.send(plan.subscribers, image.buffer, count: image.buffer.count)
@@ -167,6 +178,7 @@ struct Fanout: ~Copyable {
         guard let marker = frame.isCompressed ? inflatedMarker(frame) : finder.find(pool.buffer, in: frame.payload)
         else {
           result.otherFrames += 1
+          _ = pool.control(index, frame)
           continue
         }
         result.deliveredLength = frame.length

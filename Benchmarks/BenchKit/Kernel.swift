@@ -108,6 +108,17 @@ enum Kernel {
     return found
   }
 
+  /// Starts a connection to a target.
+  static func connect(_ target: Target, source: String?) throws(BenchError) -> Int32 {
+    switch target.address {
+    case .unix(let path): return try connect(unixPath: path)
+    case .tcp(let host, let port):
+      do { return try System.connect(host: host, port: port, source: source) } catch {
+        throw .system(error.call, error.number)
+      }
+    }
+  }
+
   /// Starts a connection to a Unix-domain listener. Such a connect is immediate, or EAGAIN when the backlog is full.
   static func connect(unixPath path: String) throws(BenchError) -> Int32 {
     let bytes = Array(path.utf8)

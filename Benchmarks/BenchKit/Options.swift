@@ -39,14 +39,17 @@ struct Options {
     Flag("--rounds", "K", "measured rounds (1)", "fanout echo"),
     Flag("--payload", "BYTES", "bytes that {payload} becomes, at least 32 (64)", "fanout echo"),
     Flag("--channels", "M", "channels that subscribers and publishes are spread over (1)", "fanout idle"),
-    Flag("--dialect", "NAME", "`channels` (default) or `raw`: presets for the three flags below", "fanout idle"),
-    Flag("--subscribe", "TEMPLATE", "what a subscriber sends first; {channel}", "fanout idle"),
+    Flag("--dialect", "NAME", "what the clients are, see below (channels)", "fanout idle"),
+    Flag("--sessions", "N", "events, socketio, polling: sessions to use in turn (one each)", "fanout idle"),
+    Flag(
+      "--subscribe", "TEMPLATE", "what a subscriber says instead of its dialect's words; {channel} {token}",
+      "fanout idle"),
     Flag("--publish", "TEMPLATE", "a publish; {channel} {payload} {seq} {time}", "fanout"),
-    Flag("--acknowledgement", "TEXT", "a text that the answer to a subscription contains", "fanout idle"),
-    Flag("--publish-url", "URL", "where the publisher connects (URL; with --dialect raw, /pub there)", "fanout"),
+    Flag("--acknowledgement", "TEXT", "a text that the answer to --subscribe contains", "fanout idle"),
+    Flag("--publish-url", "URL", "where the publisher connects (URL; raw: /pub there, handlers: /events)", "fanout"),
     Flag("--hold", "S", "hold the connections this long and read the memory again (0)", "idle"),
     Flag("--pid", "PID", "the server's process, for its CPU time and memory", "fanout echo connect idle"),
-    Flag("--token", "T", "add token=T to the query", "fanout echo connect idle"),
+    Flag("--token", "T", "the clients' token, shown where their dialect shows it", "fanout echo connect idle"),
     Flag("--token-list", "FILE", "one token a line, used in turn", "fanout echo connect idle"),
     Flag("--header", "LINE", "add a header line to the request; may be repeated", "fanout echo connect idle"),
     Flag("--source-addresses", "K", "use 127.0.0.2 and up (one per 20000 connections)", "fanout echo connect idle"),
@@ -129,6 +132,12 @@ struct Options {
       text += "  \(Report.padded(name, 24))\(flag.help)\n"
       if command.isEmpty { text += "  \(Report.padded("", 24))[\(flag.commands.joined(separator: ", "))]\n" }
     }
+    text += """
+
+      Dialects of idle: raw, channels, handlers, sessions, walkers, events, socketio, polling. Dialects of fanout: raw,
+      channels, and with the handlers of martlet-bench-app: broadcast (channels), events, socketio.
+
+      """
     text += "\nExit status: 0; 1 when messages were lost, doubled or out of order, or connections refused or closed; "
     return text + "2 for a wrong\ncommand line; 3 when the run could not go on.\n"
   }

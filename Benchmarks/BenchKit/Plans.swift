@@ -10,18 +10,28 @@ enum Plans {
   static let secondsRange = 0.0...3600.0
 
   static func fanout(_ options: Options) throws(BenchError) -> FanoutPlan {
-    let target = try Target(options.url)
+    let dialect = try dialect(options, ClientDialect.allCases.filter { $0 == .raw || $0 == .channels || $0.isEmitted })
+    let target = try target(options, dialect)
     var plan = FanoutPlan(target: target, publishTarget: target)
-    let isRaw = options.text("--dialect") == "raw"
-    if isRaw {
+    if dialect == .raw {
       if target.target == "/" { plan.target.target = "/sub" }
       plan.publishTarget.target = "/pub"
     }
+    if dialect.isEmitted { plan.publishTarget.target = ClientDialect.events.path }
     if let url = options.text("--publish-url") { plan.publishTarget = try Target(url) }
     plan.subscribers = try options.integer("--subscribers", connectionsRange, standard: plan.subscribers)
-    plan.access = try access(options, plan.subscribers)
-    plan.subscription = try subscription(options, plan.subscribers)
-    if !isRaw { plan.publish = Template(#"{"action":"publish","channel":"{channel}","payload":"{payload}"}"#) }
+    plan.access = try access(options, dialect, plan.subscribers)
+    plan.dialogue = try dialogue(options, dialect, plan.subscribers, joins: true)
+    plan.sessions = try sessions(options, dialect, plan.access, plan.subscribers)
+    if dialect == .channels {
+      plan.publish = Template(#"{"action":"publish","channel":"{channel}","payload":"{payload}"}"#)
+    }
+    if let event = dialect.emission {
+      guard plan.dialogue.channels == 1 else { throw .usage("--dialect \(dialect.rawValue) has one channel") }
+      plan.publish = Template(#"{"event":"\#(event)","data":"{payload}"}"#)
+      plan.publisher = Access()
+      plan.publisherDialogue = ClientDialect.events.dialogue(joins: false)
+    }
     if let text = options.text("--publish") { plan.publish = Template(text) }
     guard plan.publish.hasPayload else { throw .usage("--publish: without {payload} deliveries cannot be told apart") }
     plan.burst = try options.integer("--burst", burstRange, standard: plan.burst)
@@ -40,7 +50,7 @@ enum Plans {
   static func echo(_ options: Options) throws(BenchError) -> EchoPlan {
     var plan = EchoPlan(target: try Target(options.url))
     plan.connections = try options.integer("--connections", connectionsRange, standard: plan.connections)
-    plan.access = try access(options, plan.connections)
+    plan.access = try access(options, .channels, plan.connections)
     plan.payload = try options.integer("--payload", payloadRange, standard: plan.payload)
     plan.pipeline = try options.integer("--pipeline", 1...4096, standard: plan.pipeline)
     guard plan.pipeline * plan.payload <= imageMax else { throw .usage("--pipeline times --payload is over 256 MiB") }
@@ -57,7 +67,7 @@ enum Plans {
   static func connect(_ options: Options) throws(BenchError) -> ConnectPlan {
     var plan = ConnectPlan(target: try Target(options.url))
     plan.connections = try options.integer("--connections", connectionsRange, standard: plan.connections)
-    plan.access = try access(options, plan.connections)
+    plan.access = try access(options, .channels, plan.connections)
     plan.rate = try options.number("--rate", 0.01...1_000_000)
     plan.process = try process(options)
     return plan
@@ -65,40 +75,72 @@ enum Plans {
 
   static func idle(_ options: Options) throws(BenchError) -> IdlePlan {
     guard let process = try process(options) else { throw .usage("idle needs --pid: it reads the server's memory") }
-    var plan = IdlePlan(target: try Target(options.url), process: process)
+    let dialect = try dialect(options, ClientDialect.allCases.filter { $0 != .broadcast })
+    var plan = IdlePlan(target: try target(options, dialect), process: process)
     plan.connections = try options.integer("--connections", connectionsRange, standard: plan.connections)
-    plan.access = try access(options, plan.connections)
-    plan.subscription = try subscription(options, plan.connections)
+    plan.access = try access(options, dialect, plan.connections)
+    plan.dialogue = try dialogue(options, dialect, plan.connections, joins: false)
+    plan.sessions = try sessions(options, dialect, plan.access, plan.connections)
+    plan.polls = dialect == .polling
     plan.hold = try options.number("--hold", 0...86_400) ?? 0
     return plan
   }
 
   // MARK: Shared flags
 
-  private static func subscription(_ options: Options, _ count: Int) throws(BenchError) -> Subscription {
-    var subscription = Subscription()
-    switch options.text("--dialect") ?? "channels" {
-    case "channels":
-      subscription.message = Template(#"{"action":"subscribe","channel":"{channel}"}"#)
-      subscription.acknowledgement = #""subscribed""#
-    case "raw": break
-    case let other: throw .usage("--dialect \(other): neither channels nor raw")
+  private static func dialect(
+    _ options: Options, _ known: [ClientDialect]
+  ) throws(BenchError) -> ClientDialect {
+    let name = options.text("--dialect") ?? "channels"
+    guard let dialect = known.first(where: { $0.rawValue == name }) else {
+      throw .usage("--dialect \(name): not one of \(known.map(\.rawValue).joined(separator: ", "))")
     }
+    return dialect
+  }
+
+  /// The URL, with the dialect's own path where it has none.
+  private static func target(_ options: Options, _ dialect: ClientDialect) throws(BenchError) -> Target {
+    var target = try Target(options.url)
+    if target.target == "/" { target.target = dialect.path }
+    return target
+  }
+
+  private static func dialogue(
+    _ options: Options, _ dialect: ClientDialect, _ count: Int, joins: Bool
+  ) throws(BenchError) -> Dialogue {
+    var dialogue = dialect.dialogue(joins: joins)
     if let text = options.text("--subscribe") {
-      subscription.message = Template(text)
-      subscription.acknowledgement = ""
+      dialogue.lines = [Dialogue.Line(says: text)]
+      dialogue.isStrict = false
     }
-    if let text = options.text("--acknowledgement") { subscription.acknowledgement = text }
-    subscription.channels = try options.integer("--channels", 1...min(count, Marker.channelsMax), standard: 1)
-    return subscription
+    if let text = options.text("--acknowledgement") {
+      if dialogue.isStrict { throw .usage("--acknowledgement goes with --subscribe") }
+      dialogue.lines.append(Dialogue.Line(awaits: [text]))
+    }
+    dialogue.channels = try options.integer("--channels", 1...min(count, Marker.channelsMax), standard: 1)
+    return dialogue
+  }
+
+  /// How many sessions to ask for: where the dialect has them and no token is given, one for each connection.
+  private static func sessions(
+    _ options: Options, _ dialect: ClientDialect, _ access: Access, _ count: Int
+  ) throws(BenchError) -> Int {
+    if !dialect.hasSessions || !access.tokens.isEmpty {
+      if options.has("--sessions") { throw .usage("--sessions: for events, socketio and polling without a token") }
+      return 0
+    }
+    return try options.integer("--sessions", 1...count, standard: count)
   }
 
   private static func process(_ options: Options) throws(BenchError) -> Int? {
     options.has("--pid") ? try options.integer("--pid", 1...(1 << 30), standard: 1) : nil
   }
 
-  private static func access(_ options: Options, _ count: Int) throws(BenchError) -> Access {
+  private static func access(
+    _ options: Options, _ dialect: ClientDialect, _ count: Int
+  ) throws(BenchError) -> Access {
     var access = Access()
+    access.place = dialect.tokenPlace
     access.headers = options.texts("--header")
     if let header = access.headers.first(where: { !$0.contains(":") || $0.contains(where: \.isNewline) }) {
       throw .usage("--header \(header): not `Name: value`")

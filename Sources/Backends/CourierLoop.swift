@@ -79,9 +79,11 @@ struct CourierLoop: ~Copyable {
         lane.waiting.removeFirst(lane.first)
         lane.first = 0
       }
-      lane.active += 1
+      // Cancelled while it waited; the order to forget it is on its way and will find nothing.
+      let isOver = exchange.isOver
+      if !isOver { lane.active += 1 }
       lanes[origin] = lane
-      begin(exchange, attempt: 0)
+      if isOver { core.release(origin) } else { begin(exchange, attempt: 0) }
     }
   }
 

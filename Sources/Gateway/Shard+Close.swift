@@ -64,7 +64,13 @@ extension Shard where Kernel: ~Copyable {
   /// A subscriber's backlog has no room for `messageCount` more messages.
   mutating func becomeSlow(_ slot: UInt32, _ messageCount: Int) {
     counters.add(.deliveriesDropped, messageCount)
-    if shared.configuration.slowConsumerPolicy == .close { close(slot, .slow, "slow") }
+    if shared.configuration.slowConsumerPolicy == .close {
+      close(slot, .slow, "slow")
+    } else {
+      let client = connections[slot].client
+      log.log(
+        .info, "deliveries-dropped", nowMilliseconds: Int(now), [("client", .text(client.description))])
+    }
   }
 
   /// Ends a connection at once: its socket is closed, its subscriptions, its identity and its buffers go.

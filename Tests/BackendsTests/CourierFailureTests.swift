@@ -184,8 +184,11 @@ struct CourierFailureTests {
     #expect(try await fetch(courier, healthy.url("/mirror"), body: "well").body == "well")
     for task in tasks { task.cancel() }
     for task in tasks { #expect(await task.value == .cancelled) }
+    // The callers are told at once; the places come free when the courier's thread has seen to it.
+    #expect(await courier.isIdle())
     #expect(try await fetch(courier, hanging.url("/mirror"), body: "again").body == "again")
-    #expect(try await stats(hanging)["requests"] as? Int == 3)
+    // One that waited may have got the place of one that was cancelled before it.
+    #expect(try await stats(hanging)["requests"] as? Int ?? 0 >= 3)
   }
 
   @Test("stopping ends what is under way, what waits, and what comes later")

@@ -6,8 +6,8 @@ import Foundation
 /// Runs tasks on threads that nothing else uses.
 public final class TestThreads: TaskExecutor {
   public static let shared = TestThreads()
-  /// So that one that starts a process, and blocks, does not hold the others up.
-  private static let threadCount = 6
+  /// So that those that start a process, and block meanwhile, do not hold the others up.
+  private static let threadCount = 32
 
   private final class Queue: @unchecked Sendable {
     // SAFETY: `jobs` is only touched with the lock held.
