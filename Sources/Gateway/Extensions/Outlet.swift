@@ -59,8 +59,9 @@ public struct Outlet: Sendable {
     for name in names { queues[home].push(.publish(space, name: [UInt8](name.utf8), text: data)) }
   }
 
-  /// Sends an event with raw JSON to everyone in a room of the `events` dialect, native and Socket.IO clients alike:
-  /// a room that handlers joined, a socket id, `session:<token>` or `user:<id>`. The empty room is everyone.
+  /// Sends an event with raw JSON to everyone in a room of the `events` dialect. Native and Socket.IO clients are in
+  /// rooms that handlers joined; Socket.IO clients also in their socket id's, `session:<token>`, `user:<id>`, and the
+  /// empty room, which is all of them.
   public func emit(event: String, data: [UInt8], room: String = "") {
     queues[home].push(.emit(room: [UInt8](room.utf8), event: event, data))
   }
