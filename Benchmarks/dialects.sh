@@ -5,6 +5,7 @@
 #   BENCH_TINY=1 Benchmarks/dialects.sh                only to see that it works
 #   GATEWAY=PATH APP=PATH BENCH=PATH                   other programs
 #   BUDGET=330                                         seconds after which no new round begins
+#   PARTS="fanout idle"                                one of them alone
 #
 # Every client is a real one: upgrade or poll, token where the dialect shows it, welcome checked, subscribed or joined.
 # The rounds go through all rows in turn, so that a disturbance meets all of them.
@@ -22,6 +23,7 @@ gateway=${GATEWAY:-.build/release/martlet}
 app=${APP:-.build/release/martlet-bench-app}
 bench=${BENCH:-.build/release/martlet-bench}
 budget=${BUDGET:-330}
+parts=" ${PARTS:-fanout idle} "
 # shellcheck source=Benchmarks/common.sh
 source Benchmarks/common.sh
 
@@ -40,7 +42,7 @@ measure_fanout() {
   start "$work/app.log" "$app" serve reactorCount=1
   pid=$started_pid
   port=$(wait_for_port "$work/app.log" "$pid")
-  for ((round = 0; round < rounds && SECONDS < budget / 2; round++)); do
+  for ((round = 0; round < rounds && (round == 0 || SECONDS < budget / 2); round++)); do
     for burst in 1 16; do
       for dialect in "${emitters[@]}"; do
         local token=()
@@ -92,7 +94,7 @@ idle_rows=(
 
 measure_idle() {
   local round index name path flags pid port
-  for ((round = 0; round < rounds && SECONDS < budget; round++)); do
+  for ((round = 0; round < rounds && (round == 0 || SECONDS < budget); round++)); do
     for index in "${!idle_rows[@]}"; do
       IFS='|' read -r name path flags <<<"${idle_rows[$index]}"
       # A server of its own: memory that an earlier row had freed would hide what this one takes.
@@ -124,11 +126,15 @@ print_idle() {
   done
 }
 
-measure_fanout
-print_fanout
-echo
-measure_idle
-print_idle
+if [[ $parts == *" fanout "* ]]; then
+  measure_fanout
+  print_fanout
+  echo
+fi
+if [[ $parts == *" idle "* ]]; then
+  measure_idle
+  print_idle
+fi
 if ((failures > 0)); then
   echo "$failures measurements had losses" >&2
   exit 1

@@ -224,7 +224,9 @@ extension Shard where Kernel: ~Copyable {
   ) {
     switch opcode {
     case .ping: receivePing(slot, body, &inbound)
-    case .pong: connections[slot].flags.remove(.awaitsPong)
+    case .pong:
+      // Engine.IO has pongs of its own.
+      if connections[slot].role != .socketIO { connections[slot].flags.remove(.awaitsPong) }
     default:
       do {
         acceptClose(slot, try CloseBody.decode(body))
@@ -277,10 +279,10 @@ extension Shard where Kernel: ~Copyable {
     reply(slot, .pong, body.bytes)
   }
 
-  /// Takes a message from the connection's allowance, where there is one; false, and the connection is closed, when it
+  /// Takes a message from a connection's allowance, where there is one; false, and the connection is closed, when it
   /// is used up.
   @inline(__always)
-  private mutating func isWithinRate(_ slot: UInt32, _ bytes: Int) -> Bool {
+  mutating func isWithinRate(_ slot: UInt32, _ bytes: Int) -> Bool {
     limits.messagesPerSecondMax == 0 && limits.bytesPerSecondMax == 0 ? true : takeFromRate(slot, bytes)
   }
 
@@ -344,6 +346,7 @@ extension Shard where Kernel: ~Copyable {
       if connections[slot].outbound.isEmpty {
         drop(slot, connections[slot].phase == .closing ? connections[slot].reason : .disconnected)
       } else {
+        if connections[slot].phase == .body { abandonRequest(connections[slot].inbound) }
         if connections[slot].phase != .closing { connections[slot].reason = .httpDone }
         connections[slot].phase = .closing
         connections[slot].flags.insert(.peerEnded)

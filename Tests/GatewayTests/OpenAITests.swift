@@ -156,6 +156,21 @@ struct OpenAIAnswerTests {
   }
 }
 
+@Suite("OpenAI: failures")
+struct OpenAIFailureTests {
+  @Test("a service or a queue that is full is busy, silence is a time-out, everything else has no text of its own")
+  func told() {
+    let busy = HandlerError.rejected("The AI service is busy")
+    for error in [CourierError.queueFull, .status(429), .status(503)] {
+      #expect(OpenAIResponder.told(error) as? HandlerError == busy)
+    }
+    #expect(OpenAIResponder.told(.timedOut) as? HandlerError == .timedOut)
+    for error in [
+      CourierError.cannotConnect("host"), .status(500), .status(200), .tooLarge, .interrupted("x"), .badResponse("y"),
+    ] { #expect(OpenAIResponder.told(error) as? HandlerError == nil) }
+  }
+}
+
 @Suite("OpenAI: settings")
 struct OpenAISettingsTests {
   private let asked = [("ai.baseURL", "https://a"), ("ai.model", "m")]

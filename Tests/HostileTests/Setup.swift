@@ -50,19 +50,20 @@ enum Setup: String, CaseIterable, Sendable {
     case .deadlines:
       [
         "limits.handshakeTimeoutMilliseconds=800", "limits.closeTimeoutMilliseconds=500",
-        "heartbeatIntervalMilliseconds=1000",
+        "heartbeatIntervalMilliseconds=1000", "events.joinTimeoutMilliseconds=1000",
       ]
     // Readers with small buffers, read one after the other, take their time to come to the close frame.
     case .backlog: ["limits.outboundBytesMax=65536", "limits.closeTimeoutMilliseconds=30000"]
     case .drop: ["slowConsumerPolicy=drop", "limits.outboundBytesMax=65536"]
     case .age: ["limits.outboundAgeMillisecondsMax=1000", "limits.outboundBytesMax=1073741824"]
-    case .addressLimit: ["exemptsLocalAddresses=false", "limits.connectionsPerAddressMax=10"]
+    case .addressLimit:
+      ["exemptsLocalAddresses=false", "limits.connectionsPerAddressMax=10", "events.joinTimeoutMilliseconds=1000"]
     case .addressRate: ["exemptsLocalAddresses=false", "limits.acceptsPerAddressPerSecondMax=10"]
     case .trustedProxy: ["trustedProxies=127.0.0.0/8,10.0.0.0/8", "limits.connectionsPerAddressMax=4"]
     // Thousands who say nothing must not take long to go.
-    case .storm: ["limits.handshakeTimeoutMilliseconds=3000"]
+    case .storm: ["limits.handshakeTimeoutMilliseconds=3000", "events.joinTimeoutMilliseconds=3000"]
     // Those within the limit who say nothing are waited for.
-    case .connectionLimit: ["limits.handshakeTimeoutMilliseconds=1500"]
+    case .connectionLimit: ["limits.handshakeTimeoutMilliseconds=1500", "events.joinTimeoutMilliseconds=1500"]
     case .proxyProtocol, .descriptors: []
     }
   }

@@ -8,7 +8,7 @@ public struct ClientRuntime: Sendable {
   let arguments: [String]
   let environment: [String: String]
 
-  /// Python with the `websockets` package, in `.build/test-python`; `deploy/deps.sh test` prepares it too.
+  /// Python with the packages of the test clients, in `.build/test-python`; `deploy/deps.sh test` prepares it too.
   public static func python() throws -> ClientRuntime { try prepared.python.get() }
 
   /// Node with a `WebSocket`: its own from version 22 (behind a flag from 20 on), else that of Debian's `node-ws`.

@@ -47,6 +47,25 @@ extension Setting {
       "events.handlers", .urls("events", \.configuration.events.handlers), "{}",
       "Events that an HTTP endpoint answers: { \"order\": \"http://127.0.0.1:8000/order\" }."),
     Setting(
+      "events.pingIntervalMilliseconds",
+      .integer(Limits.enginePingIntervalRange, \.configuration.events.pingIntervalMilliseconds), "25000",
+      "Between two pings to a Socket.IO client, which is told so."),
+    Setting(
+      "events.pingTimeoutMilliseconds",
+      .integer(Limits.enginePingTimeoutRange, \.configuration.events.pingTimeoutMilliseconds), "20000",
+      "In which a Socket.IO client must answer a ping."),
+    Setting(
+      "events.joinTimeoutMilliseconds",
+      .integer(Limits.engineTimeoutRange, \.configuration.events.joinTimeoutMilliseconds), "45000",
+      "In which a Socket.IO client must have joined a namespace."),
+    Setting(
+      "events.upgradeTimeoutMilliseconds",
+      .integer(Limits.engineTimeoutRange, \.configuration.events.upgradeTimeoutMilliseconds), "10000",
+      "In which a Socket.IO client that polls must have gone over to its WebSocket, once it has opened one."),
+    Setting(
+      "events.payloadBytesMax", .integer(Limits.enginePayloadRange, \.configuration.events.payloadBytesMax),
+      "1000000", "Largest payload and packet in bytes that a Socket.IO client may send, which is told so."),
+    Setting(
       "sessions.jwtSecret", .secret(\.configuration.sessions.jwtSecret), secretExample, exampleIsDefault: false,
       environment: "JWT_SECRET_KEY", "Signs the tokens of sessions clients, at least 32 bytes."),
     Setting(

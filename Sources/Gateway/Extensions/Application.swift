@@ -1,5 +1,5 @@
-// What runs for the application beside the reactors: the courier of its HTTP endpoints, that of an AI service, hooks. Made at start-up,
-// ended after the reactors; the main thread.
+// What runs for the application beside the reactors: the courier of its HTTP endpoints, that of an AI service, and its
+// hooks. Made at start-up, ended after the reactors; the main thread.
 import Backends
 import EventLoop
 

@@ -1,4 +1,5 @@
-// Counts what became of the application's HTTP calls, of questions to an AI service and of hooks. Any thread; read by the metrics page.
+// Counts what became of the application's HTTP calls, of questions to an AI service and of hooks. Any thread; read by
+// the metrics page.
 import Backends
 import Synchronization
 

@@ -31,7 +31,7 @@ struct OpenAIResponder: ChatResponder {
       counters.countAI(.answered)
     } catch let error as CourierError {
       counters.countAI(BackendCounters.Outcome(error))
-      throw report(error)
+      throw failure(error)
     } catch {
       // The client has gone, or its answer became too long for it.
       counters.countAI(.cancelled)
@@ -81,11 +81,16 @@ struct OpenAIResponder: ChatResponder {
     return all
   }
 
-  /// What a failure becomes for the client; the log says more, but never the key.
-  private func report(_ error: CourierError) -> any Error {
+  /// What a failure becomes for the client. The log says more, but never the key or what the service wrote.
+  private func failure(_ error: CourierError) -> any Error {
     let outcome = BackendCounters.Outcome(error)
     if outcome == .cancelled { return CancellationError() }
     log.write("ai-call-failed", outcome.label, [("model", .text(service.model)), ("error", .text("\(error)"))])
+    return Self.told(error)
+  }
+
+  /// The error whose text the client sees.
+  static func told(_ error: CourierError) -> any Error {
     switch error {
     case .timedOut: return HandlerError.timedOut
     case .queueFull, .status(429), .status(503): return HandlerError.rejected("The AI service is busy")
