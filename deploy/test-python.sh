@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes the virtual environment of the Python test clients where it is missing, and prints its interpreter. Safe to run twice at once.
 set -euo pipefail
-packages=(websockets==15.0.1)
+packages=(websockets==15.0.1 python-socketio==5.11.4 python-engineio==4.9.1 requests==2.32.3 websocket-client==1.8.0 aiohttp==3.10.10)
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 home=$root/.build/test-python

@@ -5,6 +5,8 @@ struct CourierLoop: ~Copyable {
   private let core: Core
   private let multi: CurlMulti
   private let concurrencyMax: Int
+  /// Milliseconds of silence that a transfer may have.
+  private let idleMilliseconds: UInt64?
 
   /// The places of one back end.
   private struct Lane {
@@ -25,6 +27,7 @@ struct CourierLoop: ~Copyable {
     self.core = core
     self.multi = multi
     concurrencyMax = max(1, core.options.concurrencyMax)
+    idleMilliseconds = core.options.idleTimeoutMilliseconds.map { UInt64(max(1, $0)) }
   }
 
   /// Runs until the courier is stopped.
@@ -54,7 +57,9 @@ struct CourierLoop: ~Copyable {
     case .cancel(let exchange):
       forget(exchange)
     case .resume(let exchange):
-      transfers[ObjectIdentifier(exchange)]?.resume()
+      guard let transfer = transfers[ObjectIdentifier(exchange)] else { return }
+      transfer.resume()
+      noteIdleDeadline(of: transfer)
     }
   }
 
@@ -90,6 +95,7 @@ struct CourierLoop: ~Copyable {
       return
     }
     transfers[ObjectIdentifier(exchange)] = transfer
+    noteIdleDeadline(of: transfer)
   }
 
   /// An exchange that had a place is over.
@@ -149,10 +155,10 @@ struct CourierLoop: ~Copyable {
     if now < nextDeadline { return }
     nextDeadline = .max
     var late: [Exchange] = []
-    for transfer in transfers.values { look(at: transfer.exchange, now, &late) }
-    for entry in delayed { look(at: entry.exchange, now, &late) }
+    for transfer in transfers.values { look(at: transfer.exchange, idleDeadline(of: transfer), now, &late) }
+    for entry in delayed { look(at: entry.exchange, .max, now, &late) }
     for lane in lanes.values {
-      for exchange in lane.waiting[lane.first...] { look(at: exchange, now, &late) }
+      for exchange in lane.waiting[lane.first...] { look(at: exchange, .max, now, &late) }
     }
     for exchange in late {
       exchange.finish(.timedOut)
@@ -160,12 +166,25 @@ struct CourierLoop: ~Copyable {
     }
   }
 
-  private mutating func look(at exchange: Exchange, _ now: UInt64, _ late: inout [Exchange]) {
-    if exchange.deadline <= now {
+  private mutating func look(
+    at exchange: Exchange, _ idleDeadline: UInt64, _ now: UInt64, _ late: inout [Exchange]
+  ) {
+    let deadline = min(exchange.deadline, idleDeadline)
+    if deadline <= now {
       late.append(exchange)
     } else {
-      nextDeadline = min(nextDeadline, exchange.deadline)
+      nextDeadline = min(nextDeadline, deadline)
     }
+  }
+
+  /// When a transfer has been silent for too long; only moves on by being heard.
+  private func idleDeadline(of transfer: Transfer) -> UInt64 {
+    guard let idleMilliseconds, let heardAt = transfer.heardAt else { return .max }
+    return heardAt + idleMilliseconds
+  }
+
+  private mutating func noteIdleDeadline(of transfer: Transfer) {
+    nextDeadline = min(nextDeadline, idleDeadline(of: transfer))
   }
 
   /// Milliseconds until something is due.

@@ -6,6 +6,9 @@ public struct CourierOptions: Sendable {
   /// Milliseconds from `send` to the last byte of the answer, waiting in the queue and retries included. What a person
   /// waits for an answer before trying again.
   public var timeoutMilliseconds = 10_000
+  /// Milliseconds that a back end may be silent, from the beginning of an attempt to the first byte of the answer and
+  /// from one byte to the next; nil for no such limit. Does not run while the reader has enough to read.
+  public var idleTimeoutMilliseconds: Int?
   /// Milliseconds for one attempt to connect, name look-up and TLS handshake included. Back ends are near.
   public var connectTimeoutMilliseconds = 2_000
   /// Bytes of one answer's body. As much as a message to a client can hold.
@@ -67,7 +70,7 @@ public enum CourierError: Error, Sendable, Equatable {
   /// No connection came about: refused, no route, no such host, TLS not verified, timed out, not an HTTP URL. Nothing
   /// was sent.
   case cannotConnect(String)
-  /// The time for the whole exchange is over. The back end may or may not have acted.
+  /// The time for the whole exchange is over, or the back end was silent for too long. It may or may not have acted.
   case timedOut
   /// The head or the body of the answer is longer than its limit.
   case tooLarge

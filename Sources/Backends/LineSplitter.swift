@@ -1,4 +1,4 @@
-// Cuts a stream of bytes into lines, for answers that come line by line: NDJSON, server-sent events. A value.
+// Cuts a stream of bytes into lines, for answers that come line by line, as NDJSON does. A value.
 
 /// Collects pieces and gives complete lines, without their LF or CRLF.
 public struct LineSplitter: Sendable {

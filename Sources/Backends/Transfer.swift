@@ -7,6 +7,9 @@ final class Transfer {
   let exchange: Exchange
   /// How many attempts came before this one.
   let attempt: Int
+  /// When something was last heard, in milliseconds of the monotonic clock; nil while the reader is behind, so that
+  /// nothing can be heard.
+  private(set) var heardAt: UInt64?
 
   // SAFETY: made by `init`, freed by `deinit`, which runs after the transfer was removed from the multi handle, so that
   // no callback can come any more. The handle's context is this object, unretained: it outlives the handle.
@@ -26,6 +29,7 @@ final class Transfer {
   init?(_ exchange: Exchange, attempt: Int, options: CourierOptions) {
     self.exchange = exchange
     self.attempt = attempt
+    heardAt = Core.now()
     bodyBytesMax = max(1, options.responseBytesMax)
     // SAFETY: zeros, so that it is a terminated string before libcurl has written to it.
     unsafe message = .allocate(capacity: Int(ccurl_error_bytes))
@@ -71,6 +75,7 @@ final class Transfer {
 
   /// Goes on after a pause. Calls back at once with what was held back.
   func resume() {
+    heardAt = Core.now()
     // SAFETY: the handle is alive.
     unsafe _ = ccurl_easy_continue(easy)
   }
@@ -109,6 +114,7 @@ final class Transfer {
 
   /// One header line, or the empty line that ends a head. The bytes taken; another number breaks the transfer off.
   fileprivate func head(_ line: UnsafeBufferPointer<UInt8>) -> Int {
+    heardAt = Core.now()
     headBytes += line.count
     if headBytes > CourierLimits.headBytesMax {
       verdict = .tooLarge
@@ -137,8 +143,10 @@ final class Transfer {
     switch exchange.deliver(unsafe Array(bytes)) {
     case .taken:
       received += bytes.count
+      heardAt = Core.now()
       return bytes.count
     case .full:
+      heardAt = nil
       return ccurl_pause()
     case .unwanted:
       verdict = .cancelled

@@ -8,6 +8,9 @@ public struct Pool<Element: ~Copyable>: ~Copyable {
   @usableFromInline var allocated = 0
   @usableFromInline var used = 0
   @usableFromInline var free = GrowableArray<UInt32>()
+  /// Whether a number is given out: a value that was taken out to be worked on leaves its slot as empty as a free
+  /// one's.
+  @usableFromInline var isGivenOut = GrowableArray<Bool>()
 
   /// "No value".
   @inlinable public static var none: UInt32 { .max }
@@ -31,6 +34,7 @@ public struct Pool<Element: ~Copyable>: ~Copyable {
     if let index = free.popLast() {
       // SAFETY: the index was given out before, so its slot is initialised.
       unsafe slots[Int(index)] = consume element
+      isGivenOut[Int(index)] = true
       return index
     }
     if used == allocated {
@@ -45,6 +49,7 @@ public struct Pool<Element: ~Copyable>: ~Copyable {
     // SAFETY: there is room behind `used`.
     unsafe (slots + used).initialize(to: consume element)
     used += 1
+    isGivenOut.append(true)
     return UInt32(used - 1)
   }
 
@@ -77,9 +82,10 @@ public struct Pool<Element: ~Copyable>: ~Copyable {
     unsafe slots[Int(index)] = consume element
   }
 
-  /// Frees a number and what it names.
+  /// Frees a number and what it names. Nothing when it is free already: it would be given out twice.
   public mutating func discard(_ index: UInt32) {
-    guard Int(index) < used else { return }
+    guard Int(index) < used, isGivenOut[Int(index)] else { return }
+    isGivenOut[Int(index)] = false
     // SAFETY: the slot is initialised.
     unsafe slots[Int(index)] = nil
     free.append(index)

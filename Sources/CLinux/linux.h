@@ -63,6 +63,12 @@ static inline void clinux_name_thread(const char *name) { prctl(PR_SET_NAME, nam
 
 static inline void clinux_trim_heap(void) { malloc_trim(0); }
 
+// Left alone, glibc raises both thresholds with every large block that is freed, up to 64 MiB that it then keeps.
+static inline void clinux_map_blocks_from(int bytes) {
+  mallopt(M_MMAP_THRESHOLD, bytes);
+  mallopt(M_TRIM_THRESHOLD, 2 * bytes);
+}
+
 static inline void clinux_ignore_sigpipe(void) { signal(SIGPIPE, SIG_IGN); }
 
 // Where the handler of termination signals writes the signal's number, as an eventfd takes it. Only EventLoop's one file uses it.

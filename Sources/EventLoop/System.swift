@@ -208,8 +208,14 @@ public enum System {
 
   // MARK: Listening and connecting
 
-  /// A listening TCP socket, non-blocking, with SO_REUSEPORT so that every reactor can have its own, and TCP_NODELAY,
-  /// which accepted sockets inherit. `host` is a numeric IPv4 or IPv6 address or `localhost`; port 0 takes a free one.
+  /// Bytes that the kernel takes for a socket ahead of what the peer's window and the network let it send. What a slow
+  /// peer is owed then waits in shared chunks, once for all, and not in megabytes of each socket's buffer; and when it
+  /// reads again, a single send does not move all of them. In flight may be any amount.
+  private static let unsentBytesMax: Int32 = 131_072
+
+  /// A listening TCP socket, non-blocking, with SO_REUSEPORT so that every reactor can have its own, with TCP_NODELAY
+  /// and `unsentBytesMax`, which accepted sockets inherit. `host` is a numeric IPv4 or IPv6 address or `localhost`;
+  /// port 0 takes a free one.
   public static func listen(host: String, port: UInt16, backlog: Int32) throws(SystemError) -> Int32 {
     let (address, length) = try socketAddress(host: host, port: port)
     let fd = socket(Int32(address.ss_family), Int32(SOCK_STREAM.rawValue) | O_NONBLOCK | O_CLOEXEC, 0)
@@ -217,6 +223,7 @@ public enum System {
     setOption(fd, level: SOL_SOCKET, name: SO_REUSEADDR, value: 1)
     setOption(fd, level: SOL_SOCKET, name: SO_REUSEPORT, value: 1)
     setOption(fd, level: Int32(IPPROTO_TCP), name: TCP_NODELAY, value: 1)
+    setOption(fd, level: Int32(IPPROTO_TCP), name: TCP_NOTSENT_LOWAT, value: unsentBytesMax)
     if Int32(address.ss_family) == AF_INET6 {
       setOption(fd, level: Int32(IPPROTO_IPV6), name: IPV6_V6ONLY, value: host == "::" ? 0 : 1)
     }
@@ -401,6 +408,10 @@ public enum System {
 
   /// Gives pages that the allocator holds and nobody uses back to the system. Takes a millisecond or so.
   public static func trimHeap() { clinux_trim_heap() }
+
+  /// Lets every block of `bytes` and more be a mapping of its own, which goes back to the system when it is freed, as
+  /// does free memory of twice that at the end of a heap. Call it before there are threads.
+  public static func mapBlocks(from bytes: Int32) { clinux_map_blocks_from(bytes) }
 
   /// Ignores SIGPIPE: a broken peer is an error value, not a signal.
   public static func ignoreBrokenPipes() { clinux_ignore_sigpipe() }

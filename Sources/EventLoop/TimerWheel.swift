@@ -111,8 +111,10 @@ public struct TimerWheel: ~Copyable {
     return nil
   }
 
-  /// How long a reactor may sleep before a timer could be due: at most `limit`.
+  /// How long a reactor may sleep before a timer could be due: at most `limit`, and not at all while some that are due
+  /// have not been given out.
   public func delay(from nowMilliseconds: UInt64, atMost limit: UInt64) -> UInt64 {
+    if !expired.isEmpty { return 0 }
     if armedCount == 0 { return limit }
     let ticks = min(Int(limit / Self.tickMilliseconds) + 1, Self.bucketCount)
     for step in 1...ticks where heads[(Int(currentTick) + step) % Self.bucketCount] != Self.none {

@@ -1,5 +1,6 @@
 // One client connection: a plain struct in its reactor's slab. That reactor's thread only.
 import Buffers
+import Compression
 import Dialects
 import EventLoop
 import Topics
@@ -23,6 +24,9 @@ enum Phase: UInt8, BitwiseCopyable {
   case closing
   /// Everything is sent, and so is the end of the stream; waiting for the peer's end.
   case lingering
+
+  /// Whether the connection is not yet what it wants to be.
+  @inline(__always) var isBeforeOpen: Bool { rawValue < Phase.open.rawValue }
 }
 
 /// What a WebSocket connection speaks.
@@ -146,9 +150,27 @@ struct Inbound: ~Copyable {
   var body: HTTPBodyDecoder?
   /// The request that an endpoint will answer, while its body is being read.
   var request: PendingRequest?
+  /// A compressed message that takes more than a turn. What came behind it waits in `tail`.
+  var inflating: Inflating?
 
   /// Whether nothing here is needed any more.
   var isIdle: Bool {
     tail.isEmpty && message.isEmpty && owedPong.isEmpty && !decoder.isMidMessage && body == nil && request == nil
+      && inflating == nil
   }
+}
+
+/// A compressed message that is being decompressed, a piece in each turn.
+struct Inflating: ~Copyable {
+  let opcode: Opcode
+  /// What is still to be decompressed.
+  var compressed = ByteBuffer()
+  /// How much of that has been.
+  var offset = 0
+  /// What it has given so far.
+  var message = ByteBuffer()
+  /// The window, once begun, where the connection has none of its own.
+  var inflater: Inflater?
+
+  init(_ opcode: Opcode) { self.opcode = opcode }
 }

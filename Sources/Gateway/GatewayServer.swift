@@ -52,6 +52,7 @@ public final class GatewayServer: Sendable {
   /// Runs a gateway until SIGTERM or SIGINT; returns the exit status of the process.
   public static func run(_ configuration: Configuration, extensions: Extensions = Extensions()) -> Int32 {
     System.ignoreBrokenPipes()
+    System.mapBlocks(from: Limits.mappedBlockBytes)
     // Before any thread starts, so that all of them inherit it and only this one is told.
     System.blockTerminationSignals()
     let logger = Logger(format: configuration.logFormat, level: configuration.logLevel)

@@ -55,6 +55,12 @@ struct MetricsPage {
     for outcome in BackendCounters.HookOutcome.allCases {
       text += "martlet_hooks_total{outcome=\"\(outcome.label)\"} \(counters.value(outcome))\n"
     }
+    header(&text, "ai_calls_total", "Questions to the AI service that ended, by outcome.", "counter")
+    for outcome in BackendCounters.Outcome.allCases {
+      text += "martlet_ai_calls_total{outcome=\"\(outcome.label)\"} \(counters.valueAI(outcome))\n"
+    }
+    header(&text, "ai_calls", "Questions to the AI service under way, waiting ones included.", "gauge")
+    text += "martlet_ai_calls \(counters.askingCount)\n"
   }
 
   private func appendLag(_ text: inout String) {

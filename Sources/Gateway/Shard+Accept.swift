@@ -31,6 +31,7 @@ extension Shard where Kernel: ~Copyable {
   mutating func accept(listener: UInt32) {
     guard Int(listener) < listenerFds.count, listenerFds[Int(listener)] >= 0 else { return }
     let fd = listenerFds[Int(listener)]
+    var refusals = 0
     for _ in 0..<Limits.acceptsPerTurnMax {
       switch network.accept(fd) {
       case .accepted(let client, let peer):
@@ -40,7 +41,8 @@ extension Shard where Kernel: ~Copyable {
       case .aborted:
         continue
       case .exhausted:
-        if !refuseForLackOfDescriptors(fd) { return }
+        refusals += 1
+        if !refuseForLackOfDescriptors(fd) || refusals == Limits.descriptorRefusalsPerTurnMax { return }
       }
     }
   }

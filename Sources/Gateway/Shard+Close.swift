@@ -42,6 +42,10 @@ extension Shard where Kernel: ~Copyable {
     connections[slot].phase = .closing
     if connections[slot].flags.contains(.hasCalls) { cancelCalls(slot) }
     topics.unsubscribeAll(&connections[slot].subscriptions)
+    // Polling goes on at once, and not when the probing WebSocket has gone.
+    if connections[slot].role == .engineProbe && connections[slot].engine != Pool<EngineSession>.none {
+      probeAborted(connections[slot].engine, connections.token(of: slot))
+    }
     startPatience(slot)
     // Without a socket there is no peer to be patient with: the flush ends it.
     if connections[slot].fd < 0 {
@@ -64,7 +68,13 @@ extension Shard where Kernel: ~Copyable {
   /// A subscriber's backlog has no room for `messageCount` more messages.
   mutating func becomeSlow(_ slot: UInt32, _ messageCount: Int) {
     counters.add(.deliveriesDropped, messageCount)
-    if shared.configuration.slowConsumerPolicy == .close { close(slot, .slow, "slow") }
+    if shared.configuration.slowConsumerPolicy == .close {
+      close(slot, .slow, "slow")
+    } else {
+      let client = connections[slot].client
+      log.log(
+        .info, "deliveries-dropped", nowMilliseconds: Int(now), [("client", .text(client.description))])
+    }
   }
 
   /// Ends a connection at once: its socket is closed, its subscriptions, its identity and its buffers go.
@@ -131,8 +141,9 @@ extension Shard where Kernel: ~Copyable {
       if shared.listeners[Int(connections[slot].listener)].isAdmin { continue }
       switch connections[slot].phase {
       case .open: close(slot, .goingAway, "server stopping")
-      case .proxy, .head, .body, .answering, .polling: finish(slot, .goingAway)
-      case .closing, .lingering: break
+      case .proxy, .head, .body, .answering: finish(slot, .goingAway)
+      // Its session, which ends too, answers a poll.
+      case .closing, .lingering, .polling: break
       }
     }
   }

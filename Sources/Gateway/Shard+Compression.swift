@@ -39,34 +39,104 @@ extension Shard where Kernel: ~Copyable {
 
   // MARK: Receiving
 
-  /// Decompresses a whole message and hands it on; the connection is closed when that fails. HOSTILE 22.
-  mutating func receiveCompressed(_ slot: UInt32, _ role: Role, _ opcode: Opcode, _ compressed: Span<UInt8>) {
-    var message = ByteBuffer()
-    swap(&message, &inflated)
-    message.removeAll()
+  /// Decompresses a whole message and hands it on; the connection is closed when that fails. HOSTILE 22. What does not
+  /// fit into this turn is left in `inbound`, and nothing that came behind it may be looked at before.
+  mutating func receiveCompressed(
+    _ slot: UInt32, _ role: Role, _ opcode: Opcode, _ compressed: Span<UInt8>, _ inbound: inout Inbound
+  ) {
+    var work = Inflating(opcode)
+    swap(&work.message, &inflated)
+    work.message.removeAll()
+    if let outcome = inflateSome(slot, role, compressed, &work) {
+      finishInflating(slot, role, outcome, work)
+    } else {
+      work.compressed.append(compressed.extracting(work.offset..<compressed.count))
+      work.offset = 0
+      inbound.inflating = consume work
+    }
+  }
+
+  /// Goes on with a message that an earlier turn began; false when it takes yet another one.
+  mutating func continueInflating(_ slot: UInt32, _ inbound: inout Inbound) -> Bool {
+    guard var work = inbound.inflating.take(), connections[slot].phase == .open else { return true }
+    let role = connections[slot].role
+    var compressed = ByteBuffer()
+    swap(&compressed, &work.compressed)
+    if let outcome = inflateSome(slot, role, compressed.bytes, &work) {
+      finishInflating(slot, role, outcome, work)
+      return true
+    }
+    swap(&compressed, &work.compressed)
+    inbound.inflating = consume work
+    return false
+  }
+
+  /// Decompresses as much of a message as this turn has time for; nil when there is more.
+  private mutating func inflateSome(
+    _ slot: UInt32, _ role: Role, _ compressed: Span<UInt8>, _ work: inout Inflating
+  ) -> InflateOutcome? {
+    let budget = Limits.inflatedPerTurnMax - inflatedThisTurn
+    if budget <= 0 { return nil }
     let limit = frameLimits(role).messageBytesMax
-    let outcome: InflateOutcome
+    let before = work.message.count
+    defer { inflatedThisTurn += work.message.count - before }
     let own = connections[slot].deflateContext
     if own != Pool<DeflateContext>.none, var context = deflateContexts.take(own) {
-      outcome = context.inflater.inflate(compressed, isLast: true, into: &message, limit: limit)
+      let outcome = Self.inflate(&context.inflater, compressed, &work, limit, budget)
       deflateContexts.putBack(context, at: own)
-    } else {
-      outcome = inflater.inflate(compressed, isLast: true, into: &message, limit: limit)
+      return outcome
     }
+    if var inflater = work.inflater.take() {
+      let outcome = Self.inflate(&inflater, compressed, &work, limit, budget)
+      work.inflater = consume inflater
+      return outcome
+    }
+    let outcome = Self.inflate(&inflater, compressed, &work, limit, budget)
+    if outcome == nil {
+      // It goes with its message, and the reactor's next one gets another.
+      var fresh = Inflater()
+      swap(&fresh, &inflater)
+      work.inflater = consume fresh
+    }
+    return outcome
+  }
+
+  /// Decompresses piece by piece until the message ends or has given `budget` bytes more; nil then.
+  private static func inflate(
+    _ inflater: inout Inflater, _ compressed: Span<UInt8>, _ work: inout Inflating, _ limit: Int, _ budget: Int
+  ) -> InflateOutcome? {
+    let end = work.message.count + budget
+    while true {
+      let next = min(work.offset + Limits.inflateSliceBytes, compressed.count)
+      let isLast = next == compressed.count
+      let slice = compressed.extracting(work.offset..<next)
+      let outcome = inflater.inflate(slice, isLast: isLast, into: &work.message, limit: limit)
+      work.offset = next
+      if isLast || outcome != .ok { return outcome }
+      if work.message.count >= end { return nil }
+    }
+  }
+
+  /// Hands a decompressed message on, or closes.
+  private mutating func finishInflating(
+    _ slot: UInt32, _ role: Role, _ outcome: InflateOutcome, _ work: consuming Inflating
+  ) {
+    var message = ByteBuffer()
+    swap(&message, &work.message)
     switch outcome {
     case .ok:
-      if opcode == .text && !UTF8Validator.isValid(message.bytes) {
+      if work.opcode == .text && !UTF8Validator.isValid(message.bytes) {
         close(slot, .invalidText, "invalid UTF-8")
       } else {
-        receive(slot, role, opcode, message.bytes)
+        receive(slot, role, work.opcode, message.bytes)
       }
     case .tooBig:
       close(slot, .messageTooBig, "message too big")
     case .corrupt:
       close(slot, .corruptDeflate, "corrupt compressed data")
     }
-    // One large message is no reason to keep so much for the next.
-    if message.capacity <= Limits.inflatedKeptBytesMax { swap(&message, &inflated) }
+    // Kept for the next, however large, until `tidy` comes by: fresh pages cost more than what is written to them.
+    if message.capacity > inflated.capacity { swap(&message, &inflated) }
   }
 
   // MARK: Answers

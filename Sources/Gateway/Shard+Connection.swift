@@ -9,6 +9,13 @@ extension Shard where Kernel: ~Copyable {
   /// Reads what a socket has, a bounded number of times, and hands it on. Step 2 of the data path.
   mutating func readable(_ slot: UInt32, _ buffer: inout ByteBuffer, mayHaveEnded: Bool) {
     let token = connections.token(of: slot)
+    if connections[slot].phase.isBeforeOpen {
+      if handshakesThisTurn == Limits.handshakesPerTurnMax {
+        readLater(slot, token)
+        return
+      }
+      handshakesThisTurn += 1
+    }
     for _ in 0..<Limits.readsPerTurnMax {
       // An endpoint is at work: what comes meanwhile stays in the socket.
       if connections[slot].phase == .answering { return }
@@ -16,6 +23,8 @@ extension Shard where Kernel: ~Copyable {
         watchPoll(slot, &buffer)
         return
       }
+      let share = receiveShare
+      let answersBefore = counters[.messagesOut]
       buffer.removeAll()
       let kept = connections[slot].inbound
       var inbound = Inbound()
@@ -24,9 +33,20 @@ extension Shard where Kernel: ~Copyable {
         buffer.append(inbound.tail.bytes)
         inbound.tail = ByteBuffer()
       }
+      if inbound.inflating != nil {
+        // Nothing is read before this message is through. What is in the buffer came behind it.
+        if continueInflating(slot, &inbound) && connections.isCurrent(token) {
+          process(slot, token, &buffer, &inbound)
+        } else {
+          inbound.tail.append(buffer.bytes)
+        }
+        keep(inbound, of: token, at: kept)
+        if connections.isCurrent(token) { readLater(slot, token) }
+        return
+      }
       let before = buffer.count
       let isResumed = connections[slot].flags.contains(.resumed)
-      let transfer = network.receive(connections[slot].fd, into: &buffer, atMost: Limits.receiveBytes)
+      let transfer = network.receive(connections[slot].fd, into: &buffer, atMost: share)
       if case .moved(let count) = transfer {
         counters.add(.bytesIn, count)
         process(slot, token, &buffer, &inbound)
@@ -35,12 +55,16 @@ extension Shard where Kernel: ~Copyable {
       } else if before > 0 {
         inbound.tail.append(buffer.bytes)
       }
+      let isPaused = inbound.inflating != nil
       keep(inbound, of: token, at: kept)
+      // What it has sent is enough for this turn, and no event will tell of it again.
+      if isPaused && connections.isCurrent(token) { break }
       switch transfer {
       case .moved(let count):
         guard connections.isCurrent(token) else { return }
         // Less than was asked for means that the socket is empty; the next byte makes a new edge.
-        if count < Limits.receiveBytes && !mayHaveEnded { return }
+        if count < share && !mayHaveEnded { return }
+        if count == share { adaptShare(counters[.messagesOut] &- answersBefore) }
       case .wouldBlock:
         return
       case .end:
@@ -51,9 +75,22 @@ extension Shard where Kernel: ~Copyable {
         return
       }
     }
-    if !connections[slot].flags.contains(.ready) {
-      connections[slot].flags.insert(.ready)
-      ready.append(token)
+    readLater(slot, token)
+  }
+
+  private mutating func readLater(_ slot: UInt32, _ token: SlabToken) {
+    if connections[slot].flags.contains(.ready) { return }
+    connections[slot].flags.insert(.ready)
+    ready.append(token)
+  }
+
+  /// After a full read that cost so many answers: the next one is smaller when they took long, or larger, because a
+  /// burst of publishes is best taken as one. Bytes alone do not tell: 200 KiB are one message, or ten thousand pings.
+  private mutating func adaptShare(_ answers: UInt64) {
+    if answers > Limits.answersPerReadMax {
+      receiveShare = max(receiveShare / 2, Limits.receiveBytesMin)
+    } else if answers < Limits.answersPerReadMax / 4 {
+      receiveShare = min(receiveShare * 2, Limits.receiveBytes)
     }
   }
 
@@ -109,6 +146,7 @@ extension Shard where Kernel: ~Copyable {
         if connections[slot].phase == .open { return }
       case .closing, .lingering:
         inbound.message = ByteBuffer()
+        inbound.inflating = nil
         inbound.decoder = FrameDecoder()
         return
       }
@@ -134,7 +172,7 @@ extension Shard where Kernel: ~Copyable {
         counters.add(.messagesIn)
         if !isWithinRate(slot, range.count) { break }
         if isCompressed {
-          receiveCompressed(slot, role, opcode, buffer.bytes.extracting(range))
+          receiveCompressed(slot, role, opcode, buffer.bytes.extracting(range), &inbound)
         } else {
           receive(slot, role, opcode, buffer.bytes.extracting(range))
         }
@@ -146,7 +184,7 @@ extension Shard where Kernel: ~Copyable {
           swap(&message, &inbound.message)
           if !isWithinRate(slot, message.count) { break }
           if isCompressed {
-            receiveCompressed(slot, role, opcode, message.bytes)
+            receiveCompressed(slot, role, opcode, message.bytes, &inbound)
           } else {
             receive(slot, role, opcode, message.bytes)
           }
@@ -157,6 +195,11 @@ extension Shard where Kernel: ~Copyable {
         close(slot, CloseReason(violation), violation.text)
       }
       guard connections.isCurrent(token), connections[slot].phase == .open else { return }
+      if inbound.inflating != nil {
+        inbound.tail.append(buffer.bytes.extracting(offset..<buffer.count))
+        offset = buffer.count
+        return
+      }
     }
   }
 
@@ -181,7 +224,9 @@ extension Shard where Kernel: ~Copyable {
   ) {
     switch opcode {
     case .ping: receivePing(slot, body, &inbound)
-    case .pong: connections[slot].flags.remove(.awaitsPong)
+    case .pong:
+      // Engine.IO has pongs of its own.
+      if connections[slot].role != .socketIO { connections[slot].flags.remove(.awaitsPong) }
     default:
       do {
         acceptClose(slot, try CloseBody.decode(body))
@@ -234,10 +279,10 @@ extension Shard where Kernel: ~Copyable {
     reply(slot, .pong, body.bytes)
   }
 
-  /// Takes a message from the connection's allowance, where there is one; false, and the connection is closed, when it
+  /// Takes a message from a connection's allowance, where there is one; false, and the connection is closed, when it
   /// is used up.
   @inline(__always)
-  private mutating func isWithinRate(_ slot: UInt32, _ bytes: Int) -> Bool {
+  mutating func isWithinRate(_ slot: UInt32, _ bytes: Int) -> Bool {
     limits.messagesPerSecondMax == 0 && limits.bytesPerSecondMax == 0 ? true : takeFromRate(slot, bytes)
   }
 
@@ -301,6 +346,7 @@ extension Shard where Kernel: ~Copyable {
       if connections[slot].outbound.isEmpty {
         drop(slot, connections[slot].phase == .closing ? connections[slot].reason : .disconnected)
       } else {
+        if connections[slot].phase == .body { abandonRequest(connections[slot].inbound) }
         if connections[slot].phase != .closing { connections[slot].reason = .httpDone }
         connections[slot].phase = .closing
         connections[slot].flags.insert(.peerEnded)

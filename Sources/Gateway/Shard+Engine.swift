@@ -95,9 +95,14 @@ extension Shard where Kernel: ~Copyable {
       return .done
     }
     guard let session = insertPollingSlot(slot) else {
-      var answer = exchange
-      answer.keepsAlive = false
-      respondEngine(slot, answer, .serviceUnavailable, nil)
+      refuseSession(slot, .serviceUnavailable)
+      return .done
+    }
+    // It is one more of its address, as a WebSocket would be.
+    countAddress(session)
+    if connections[session].flags.contains(.limited) {
+      drop(session, .httpRefused)
+      refuseSession(slot, .tooManyRequests)
       return .done
     }
     startEngine(session, transport, query.token)
@@ -107,6 +112,13 @@ extension Shard where Kernel: ~Copyable {
     swap(&scratch, &nameScratch)
     respondEngine(slot, exchange, .ok, "text/plain; charset=UTF-8")
     return .done
+  }
+
+  /// Refuses a session for which there is no room.
+  private mutating func refuseSession(_ slot: UInt32, _ status: HTTPStatus) {
+    var response = HTTPResponse(status, contentType: "text/plain")
+    response.retryAfterSeconds = Limits.retryAfterSeconds
+    respond(slot, response, body: "Too many connections")
   }
 
   /// A slot without a socket for a client that polls; nil when the gateway holds as many connections as it may.
@@ -261,13 +273,14 @@ extension Shard where Kernel: ~Copyable {
   private mutating func discardEngine(_ index: UInt32, _ reason: CloseReason) {
     guard let session = engines.take(index) else { return }
     let poll = session.poll
+    let origin = session.pollOrigin
     let probe = session.probe
     leaveSocketIO(session)
     engines.discard(index)
     if let poll, connections.isCurrent(poll) {
       scratch.removeAll()
       EngineIOPacket.begin(reason == .client ? .noop : .close, to: &scratch)
-      answerPoll(poll.index)
+      answerPoll(poll.index, origin)
     }
     if let probe, connections.isCurrent(probe), connections[probe.index].phase == .open {
       close(probe.index, .sessionEnded, "")

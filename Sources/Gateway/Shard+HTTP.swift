@@ -93,6 +93,12 @@ extension Shard where Kernel: ~Copyable {
   private mutating func route(
     _ slot: UInt32, _ head: HTTPRequestHead, _ bytes: Span<UInt8>
   ) -> Routed {
+    // It asks and asks and does not read.
+    if connections[slot].outbound.byteCount > Limits.httpBacklogBytesMax {
+      logClose(slot, .slow)
+      finish(slot, .slow)
+      return .done
+    }
     let listener = Int(connections[slot].listener)
     if let forwarded = head.xForwardedFor, !shared.trustedProxies.isEmpty, !shared.listeners[listener].isAdmin {
       identifyClient(slot, bytes.extracting(forwarded))

@@ -56,7 +56,7 @@ extension Shard where Kernel: ~Copyable {
       if used < segment.count { break }
     }
     swap(&payload, &scratch)
-    answerPoll(poll.index)
+    answerPoll(poll.index, of: slot)
     if !connections[slot].outbound.isEmpty {
       block(slot)
     } else {
@@ -89,19 +89,22 @@ extension Shard where Kernel: ~Copyable {
     }
     scratch.removeAll()
     EngineIOPacket.begin(.noop, to: &scratch)
-    answerPoll(poll.index)
+    answerPoll(poll.index, of: session)
   }
 
   /// Answers a waiting poll with the payload in `scratch`, and reads on from its connection.
-  mutating func answerPoll(_ slot: UInt32) {
-    guard connections[slot].phase == .polling else { return }
-    let session = connections[slot].engine
+  mutating func answerPoll(_ slot: UInt32, of session: UInt32) {
     var origin: [UInt8]?
-    if connections.isLive(session), var engine = engines.take(connections[session].engine) {
+    withEngine(session) { engine in
       engine.poll = nil
       origin = engine.pollOrigin
-      engines.putBack(engine, at: connections[session].engine)
     }
+    answerPoll(slot, origin)
+  }
+
+  /// The same for a session that is gone.
+  mutating func answerPoll(_ slot: UInt32, _ origin: [UInt8]?) {
+    guard connections[slot].phase == .polling else { return }
     connections[slot].engine = Pool<EngineSession>.none
     connections[slot].phase = .head
     var exchange = EngineExchange(keepsAlive: connections[slot].flags.contains(.keepsAlive), origin: origin)
@@ -184,7 +187,8 @@ extension Shard where Kernel: ~Copyable {
     reading: while true {
       switch reader.next(bytes) {
       case .packet(let packet):
-        receive(session.index, packet, bytes)
+        counters.add(.messagesIn)
+        if isWithinRate(session.index, packet.body.count + 1) { receive(session.index, packet, bytes) }
         if !connections.isCurrent(session) || connections[session.index].phase != .open { break reading }
       case .end:
         break reading
@@ -283,6 +287,9 @@ extension Shard where Kernel: ~Copyable {
     connections[session].fd = probe.fd
     connections[session].deflate = probe.deflate
     connections[session].deflateContext = probe.deflateContext
+    // The WebSocket is counted among the connections of its address; the session need not be any more.
+    if connections[session].flags.contains(.admitted) { shared.addresses.leave(connections[session].client) }
+    connections[session].flags.remove(.admitted)
     connections[session].client = probe.client
     connections[session].flags.formUnion(probe.flags.intersection([.counted, .admitted]))
     timers.cancel(slot)

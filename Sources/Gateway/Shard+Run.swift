@@ -32,6 +32,8 @@ extension Shard where Kernel: ~Copyable {
     let started = network.wokeNanoseconds
     now = started / 1_000_000
     clock.set(network.wallMilliseconds)
+    handshakesThisTurn = 0
+    inflatedThisTurn = 0
 
     for index in 0..<eventCount {
       guard let event = network.event(index) else { continue }
@@ -97,6 +99,9 @@ extension Shard where Kernel: ~Copyable {
   private mutating func readAgain(_ buffer: inout ByteBuffer, _ gather: inout GatherList) {
     let count = ready.count
     if count == 0 { return }
+    // A share of their own for those who had to wait: new ones must not overtake them for ever.
+    handshakesThisTurn = 0
+    inflatedThisTurn = 0
     for index in 0..<count {
       let token = ready[index]
       guard connections.isCurrent(token) else { continue }

@@ -10,7 +10,6 @@ extension Shard where Kernel: ~Copyable {
 
   /// A text message of a session: one packet, perhaps with attachments to come (PROTOCOLS 3.5).
   mutating func receiveSocketIO(_ slot: UInt32, text: Span<UInt8>) {
-    counters.add(.messagesIn)
     guard let packet = try? SocketIOPacket.decode(text), takeAssembly(slot) == nil else {
       endEngine(slot, .badPacket)
       return
@@ -132,7 +131,7 @@ extension Shard where Kernel: ~Copyable {
       shared.eventsProduct, socketId: socket.id.span, isLoggedIn: socket.isLoggedIn, .webSocket, to: &scratch)
     EventsEncoder.close(.socketIO, to: &scratch)
     replyWithScratch(slot)
-    announce(slot)
+    if !connections[slot].flags.contains(.announced) { announce(slot) }
   }
 
   private mutating func refuseNamespace(_ slot: UInt32, _ name: [UInt8], _ message: StaticString) {

@@ -8,7 +8,8 @@ extension Shard where Kernel: ~Copyable {
   /// Looks at every connection whose time has come, and at the reactor's own clocks.
   mutating func runTimers() {
     timers.advance(to: now)
-    while let slot = timers.popExpired() {
+    for _ in 0..<Limits.timersPerTurnMax {
+      guard let slot = timers.popExpired() else { break }
       if connections.isLive(slot) { timerFired(slot) }
     }
     if number == 0 && shared.configuration.channels.telemetryIntervalMilliseconds > 0
@@ -23,6 +24,7 @@ extension Shard where Kernel: ~Copyable {
   /// Gives back what a large message or a burst has made the scratch buffers and the outbox grow to.
   private mutating func tidy() {
     tidyAtMilliseconds = now + Limits.tidyMilliseconds
+    receiveShare = Limits.receiveBytesInitial
     let limit = Limits.scratchKeptBytesMax
     var isFreed = outbox.releaseSpare(keeping: Limits.spareChunksKeptMax)
     if scratch.release(above: limit) { isFreed = true }

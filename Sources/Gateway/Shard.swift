@@ -41,6 +41,12 @@ struct Shard<Kernel: Network & ~Copyable>: ~Copyable {
   var dirty = GrowableArray<UInt32>(capacity: 1024)
   /// Connections that have more to read than the turn allowed.
   var ready = GrowableArray<SlabToken>(capacity: 64)
+  /// Reads from connections that are not WebSockets yet, in this turn.
+  var handshakesThisTurn = 0
+  /// Bytes of messages decompressed in this turn.
+  var inflatedThisTurn = 0
+  /// Bytes of the next read.
+  var receiveShare = Limits.receiveBytesInitial
   /// The publishes at the end of this turn's log that all go to one topic.
   var run = FanoutRun()
   /// Subscribers found too slow while a topic's members are being walked.

@@ -123,8 +123,7 @@ final class SharedState: Sendable {
       ? DeflatePolicy(
         allowsContextTakeover: compression.contextTakeover, windowBitsMax: UInt8(clamping: compression.windowBits),
         level: UInt8(clamping: compression.level)) : nil
-    engineSettings = EngineSettings(
-      wire: EngineIOSettings(), joinMilliseconds: 45_000, upgradeMilliseconds: 10_000)
+    engineSettings = EngineSettings(configuration.events)
     deflateThresholdBytes = compression.thresholdBytes
     origins = try OriginPolicy(
       allowed: configuration.corsOrigins, allowsLocalhost: configuration.development)

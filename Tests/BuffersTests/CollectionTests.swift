@@ -258,6 +258,28 @@ struct PoolTests {
     pool.discard(99)
   }
 
+  @Test("a number that is discarded twice is given out once")
+  func discardedTwice() {
+    let tally = Owned.Tally()
+    var pool = Pool<Owned>()
+    let first = pool.insert(Owned(value: 1, tally: tally))
+    let second = pool.insert(Owned(value: 2, tally: tally))
+    pool.discard(first)
+    pool.discard(first)
+    var count = pool.count
+    #expect(count == 1 && tally.ended == 1)
+    let third = pool.insert(Owned(value: 3, tally: tally))
+    let fourth = pool.insert(Owned(value: 4, tally: tally))
+    count = pool.count
+    #expect(third == first && fourth != first && fourth != second && count == 3 && tally.ended == 1)
+    // One that was taken out is not free yet.
+    let isTaken = pool.take(second) != nil
+    pool.discard(second)
+    pool.discard(second)
+    count = pool.count
+    #expect(isTaken && count == 2 && tally.ended == 2)
+  }
+
   @Test("values survive growth, and end with the pool")
   func growth() {
     let tally = Owned.Tally()

@@ -119,7 +119,7 @@ extension HostileRow {
     let rows =
       Rows.heads + Rows.handshakes + Rows.origins + Rows.frames + Rows.text + Rows.compression + Rows.json
       + Rows.channels + Rows.tokens + Rows.secrecy + Rows.addresses + Rows.limits + Rows.time + Rows.backlog
-      + Rows.storm
+      + Rows.dropping + Rows.admin + Rows.storm + Rows.socketIO
     return Setup.allCases.flatMap { setup in spread(rows.filter { $0.setup == setup }) }
   }()
 

@@ -37,7 +37,7 @@ final class Stage: Sendable {
   func run(_ row: HostileRow) throws {
     try state.withLock { state in
       if state.victim?.setup != row.setup {
-        try state.victim?.finish()
+        state.victim?.finish()
         state.victim = nil
         ThisProcess.raiseFileLimit()
         state.victim = try Victim(row.setup)
@@ -48,7 +48,9 @@ final class Stage: Sendable {
         if state.rowsLeft == 0 { state.victim = nil }
       }
       try state.victim?.run(row)
-      if state.rowsLeft == 0 { try state.victim?.finish() }
+      guard state.rowsLeft == 0, let victim = state.victim else { return }
+      try Bounds.check(victim, HostileRow.chosen.filter { $0.setup == row.setup })
+      victim.finish()
     }
   }
 }

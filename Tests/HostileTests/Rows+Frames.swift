@@ -1,6 +1,7 @@
 // Hostile frames: lines 15 to 19, 21 and 22 of HOSTILE. Constants.
 
 import TestSupport
+import Testing
 
 extension Rows {
   private static func frame(
@@ -138,6 +139,32 @@ extension Rows {
   private static let bomb = Bomb.deflated(zeros(64 << 20))
   private static let corrupt = "corrupt_deflate"
 
+  private static func publication(_ payload: String) -> [UInt8] {
+    [UInt8](#"{"action":"publish","channel":"behind","payload":\#(payload)}"#.utf8)
+  }
+
+  private static let behindLarge: HostileRow = .scenario(
+    22, "messages behind one that takes several turns to decompress", .standard, .survived("they wait for it")
+  ) { victim throws in
+    let sender = try victim.client(headers: ["Sec-WebSocket-Extensions: permessage-deflate"])
+    let reader = try victim.client()
+    try reader.subscribe("behind")
+    let text = "\"" + String(repeating: "l", count: 1_000_000) + "\""
+    let large = Bomb.frame(Bomb.deflated(publication(text)))
+    for round in 0..<3 {
+      let bytes =
+        large + Bomb.frame(Bomb.deflated(publication("1"))) + frame(ClientFrame.text, publication("2")) + large
+      // The cut is behind the first message, or within what follows it.
+      let cut = large.count + 20 * round
+      try sender.socket.send(Array(bytes.prefix(cut)))
+      try sender.socket.send(Array(bytes.dropFirst(cut)))
+      for expected in [text, "1", "2", text] {
+        let data = try rawData(of: reader.nextText())
+        #expect(data == expected, "\(data?.prefix(100) ?? "nothing") came instead of \(expected.prefix(100))")
+      }
+    }
+  }
+
   /// Line 22: compression.
   static let compression: [HostileRow] = [
     .frames(22, "a bomb of 64 MiB", Bomb.frame(bomb), 1009, tooBig, isCompressed: true),
@@ -161,6 +188,7 @@ extension Rows {
     .frames(
       22, "compressed text that is not UTF-8", Bomb.frame(Bomb.deflated([0xC0, 0xAF])), 1007, "invalid_text",
       isCompressed: true),
+    behindLarge,
     .scenario(22, "100 bombs from as many clients", .standard, .closed(tooBig, times: 100)) { victim throws in
       let headers = ["Sec-WebSocket-Extensions: permessage-deflate"]
       let clients = try (0..<100).map { _ in try victim.client(headers: headers) }

@@ -145,7 +145,7 @@ extension Rows {
   // MARK: Lines 2, 14 and 24
 
   /// Sends byte after byte until the gateway has had enough, and returns what it said.
-  private static func dribble(_ socket: Socket, _ bytes: [UInt8]) -> ([UInt8], Received) {
+  static func dribble(_ socket: Socket, _ bytes: [UInt8]) -> ([UInt8], Received) {
     var said: [UInt8] = []
     for index in 0..<400 {
       try? socket.send([bytes[index % bytes.count]])

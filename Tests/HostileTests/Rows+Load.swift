@@ -109,6 +109,33 @@ extension Rows {
     },
   ]
 
+  /// Line 23, where the policy is to drop what there is no room for.
+  static let dropping: [HostileRow] = [
+    .scenario(
+      23, "a subscriber that reads nothing, and whose messages are dropped", .drop,
+      .counted("deliveries_dropped_total", event: "deliveries-dropped")
+    ) { victim throws in
+      let reader = try subscriber(victim)
+      let publisher = try victim.client()
+      let payload = "\"" + String(repeating: "s", count: 16_384) + "\""
+      let before = try Metrics(of: victim.gateway)
+      let isDropped = try eventually {
+        for _ in 0..<16 { try publisher.publish("slow", payload) }
+        #expect(try publisher.drain().isEmpty, "the publisher got something")
+        return try Metrics(of: victim.gateway).sum("deliveries_dropped_total") > before.sum("deliveries_dropped_total")
+      }
+      #expect(isDropped, "nothing was dropped")
+      // It stays, and when it reads again there is no gap but that of what was dropped.
+      #expect(try Metrics(of: victim.gateway).closes("slow") == before.closes("slow"))
+      try publisher.publish("slow", #""lost""#)
+      reader.hurry()
+      ThisProcess.pause(milliseconds: 100)
+      while !reader.read(atMost: 65_536, waiting: false).isEmpty { ThisProcess.pause(milliseconds: 10) }
+      try publisher.publish("slow", #""afterwards""#)
+      #expect(reader.read(through: #""afterwards""#), "the subscriber is gone")
+    }
+  ]
+
   // MARK: Line 25
 
   private static var crowdCount: Int { isLong ? 10_000 : 2_000 }

@@ -10,6 +10,8 @@ enum Setup: String, CaseIterable, Sendable {
   case backlog
   /// A backlog that is soon too old.
   case age
+  /// A backlog that is soon full, of which the rest is dropped.
+  case drop
   case connectionLimit
   case addressLimit
   case addressRate
@@ -30,6 +32,15 @@ enum Setup: String, CaseIterable, Sendable {
     settings.flatMap { ["--set", $0] } + flags
   }
 
+  /// Milliseconds between two passes over all rows. The log has ten lines of a reason in a second and some rows look for
+  /// theirs; and a rate that is used up fills again.
+  var pauseMilliseconds: UInt32 {
+    switch self {
+    case .trustedProxy, .addressRate: 1_100
+    default: 150
+    }
+  }
+
   /// What every connection sends first.
   var preamble: String { self == .proxyProtocol ? "PROXY TCP4 198.51.100.7 127.0.0.1 40000 8080\r\n" : "" }
 
@@ -39,18 +50,20 @@ enum Setup: String, CaseIterable, Sendable {
     case .deadlines:
       [
         "limits.handshakeTimeoutMilliseconds=800", "limits.closeTimeoutMilliseconds=500",
-        "heartbeatIntervalMilliseconds=1000",
+        "heartbeatIntervalMilliseconds=1000", "events.joinTimeoutMilliseconds=1000",
       ]
     // Readers with small buffers, read one after the other, take their time to come to the close frame.
     case .backlog: ["limits.outboundBytesMax=65536", "limits.closeTimeoutMilliseconds=30000"]
+    case .drop: ["slowConsumerPolicy=drop", "limits.outboundBytesMax=65536"]
     case .age: ["limits.outboundAgeMillisecondsMax=1000", "limits.outboundBytesMax=1073741824"]
-    case .addressLimit: ["exemptsLocalAddresses=false", "limits.connectionsPerAddressMax=10"]
+    case .addressLimit:
+      ["exemptsLocalAddresses=false", "limits.connectionsPerAddressMax=10", "events.joinTimeoutMilliseconds=1000"]
     case .addressRate: ["exemptsLocalAddresses=false", "limits.acceptsPerAddressPerSecondMax=10"]
     case .trustedProxy: ["trustedProxies=127.0.0.0/8,10.0.0.0/8", "limits.connectionsPerAddressMax=4"]
     // Thousands who say nothing must not take long to go.
-    case .storm: ["limits.handshakeTimeoutMilliseconds=3000"]
+    case .storm: ["limits.handshakeTimeoutMilliseconds=3000", "events.joinTimeoutMilliseconds=3000"]
     // Those within the limit who say nothing are waited for.
-    case .connectionLimit: ["limits.handshakeTimeoutMilliseconds=1500"]
+    case .connectionLimit: ["limits.handshakeTimeoutMilliseconds=1500", "events.joinTimeoutMilliseconds=1500"]
     case .proxyProtocol, .descriptors: []
     }
   }

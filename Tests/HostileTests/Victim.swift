@@ -1,7 +1,6 @@
 // A gateway under attack, the bystander beside it, and what both were before. Owned by the stage; one thread at a time.
 
 import Foundation
-import MallocCounter
 import TestSupport
 import Testing
 
@@ -12,37 +11,29 @@ final class Victim {
   let bystander: Bystander
   /// Open connections when nobody attacks: the bystander's and that of the request for the metrics.
   let connectionsAtRest: Int
+  /// The resident size before the first row.
+  let coldResident: Resident
   /// Milliseconds that each row took.
   private var durations: [(row: String, milliseconds: Int)] = []
-  /// Resident bytes after warm-up.
-  private let residentBytes: Int
 
-  /// A bystander may have to wait this long, in milliseconds, before a row fails: the machine is shared and the build may
-  /// be a debug one. What it really waits is printed.
+  /// A bystander may have to wait this long, in milliseconds, before a row fails at once: the build may be a debug one, and
+  /// under a sanitizer. `Bounds` has the real bound.
   private static let gapMillisecondsMax = 5_000
-  /// What the resident size may grow by: a tenth, and what the allocator keeps of a burst.
-  private static let residentGrowthMax = 8 << 20
 
   init(_ setup: Setup) throws {
     self.setup = setup
-    let gateway = try GatewayProcess(setup.arguments, reactors: setup.reactors, descriptors: setup.descriptors)
+    let gateway = try Self.start(setup)
     self.gateway = gateway
     bystander = try Bystander(port: gateway.port, preamble: setup.preamble)
-    if setup == .standard || setup == .storm { try Self.warmUp(gateway) }
-    // The quiet half of the bystander's comparison.
-    ThisProcess.pause(milliseconds: 300)
     let settled = eventually { (try? Metrics(of: gateway).sum("connections")) == 2 }
     guard settled else { throw GatewayFailure(description: "the gateway does not come to rest") }
     connectionsAtRest = 2
-    residentBytes = Self.residentBytes(of: gateway)
+    coldResident = Resident(of: gateway)
   }
 
-  /// What a gateway has done once in its life anyway: some connections, a large message, a broadcast.
-  private static func warmUp(_ gateway: GatewayProcess) throws {
-    let clients = try (0..<50).map { try WebSocketClient(gateway, user: "warm-\($0)") }
-    for client in clients { try client.subscribe("warm") }
-    try clients[0].publish("warm", "\"" + String(repeating: "w", count: 100_000) + "\"")
-    for client in clients { _ = try client.nextText() }
+  static func start(_ setup: Setup) throws -> GatewayProcess {
+    try GatewayProcess(
+      setup.arguments, reactors: setup.reactors, descriptors: setup.descriptors, executable: ReleaseBinary.executable())
   }
 
   // MARK: One row
@@ -52,25 +43,33 @@ final class Victim {
     let start = ContinuousClock.now
     let before = try Metrics(of: gateway)
     let logStart = gateway.log.utf8.count
-    bystander.beginRow()
+    _ = try bystander.take()
+    try carryOut(row)
+    try checkTrace(row.trace, isExact: row.attack.isSingle, since: before, logStart: logStart)
+    try checkOthers()
+    durations.append((row.testDescription, Int(start.duration(to: .now) / .milliseconds(1))))
+  }
+
+  /// The attack alone, with its answers.
+  func carryOut(_ row: HostileRow) throws {
     switch row.attack {
     case .request(let bytes, let answer): try request(bytes(), answer)
     case .frames(let bytes, let code, let isCompressed): try sendFrames(bytes(), code, isCompressed)
     case .message(let text, let error): try sendMessage(text(), error)
     case .scenario(let body): try body(self)
     }
-    try checkTrace(row.trace, isExact: row.attack.isSingle, since: before, logStart: logStart)
-    try checkOthers()
-    durations.append((row.testDescription, Int(start.duration(to: .now) / .milliseconds(1))))
   }
 
   /// The gateway runs, the bystander noticed nothing, and all connections of the attack are gone.
   private func checkOthers() throws {
     #expect(gateway.isRunning, "the gateway is gone; it said:\n\(gateway.log.suffix(4_000))")
-    let gap = bystander.endRow()
-    let failure = bystander.record.failure
-    #expect(failure == nil, "the bystander lost its connection")
+    let gap = try (bystander.take().max() ?? 0) / 1_000
     #expect(gap <= Self.gapMillisecondsMax, "the bystander waited \(gap) ms")
+    try checkAtRest()
+  }
+
+  /// Only the bystander is connected.
+  func checkAtRest() throws {
     var open = 0
     let isAtRest = eventually {
       open = (try? Metrics(of: gateway).sum("connections")) ?? -1
@@ -120,37 +119,16 @@ final class Victim {
   // MARK: The end
 
   /// Stops the gateway after the last row of its setup.
-  func finish() throws {
-    bystander.stop()
-    // The bystander's connection ends with its thread.
-    _ = eventually { (try? Metrics(of: gateway).sum("connections")) == 1 }
-    let after = Self.residentBytes(of: gateway)
-    let lag = try Metrics(of: gateway).longestTurn
-    let end = gateway.stop()
-    let record = bystander.record
-    print(
-      "hostile \(setup): \(durations.count) rows, resident \(residentBytes >> 10) KiB before, \(after >> 10) KiB after; "
-        + "bystander round trip in µs: quiet p50 \(percentile(50, of: record.quiet)) p99 \(percentile(99, of: record.quiet)), "
-        + "attacked p50 \(percentile(50, of: record.attacked)) p99 \(percentile(99, of: record.attacked)) "
-        + "max \(record.attacked.max() ?? 0); longest turn \(Int(lag * 1_000)) ms")
+  func finish() {
     for (row, milliseconds) in durations.sorted(by: { $0.milliseconds > $1.milliseconds }).prefix(4)
     where milliseconds > 1_000 {
       print("  \(milliseconds) ms for \(row)")
     }
-    // A sanitizer's allocator keeps what was freed; there the size says nothing.
-    if malloc_counter_works() {
-      #expect(
-        after <= residentBytes + residentBytes / 10 + Self.residentGrowthMax, "\(setup): memory was not given back")
-    }
+    let end = gateway.stop()
     #expect(end.status == 0, "the gateway said:\n\(end.log.suffix(4_000))")
     #expect(!end.log.contains("eyJ"), "a token stands in the log")
     #expect(!end.log.contains(Rows.marker), "a token stands in the log")
     #expect(!end.log.contains(Tokens.secret), "a secret stands in the log")
-  }
-
-  static func residentBytes(of gateway: GatewayProcess) -> Int {
-    let text = (try? String(contentsOfFile: "/proc/\(gateway.id)/statm", encoding: .utf8)) ?? ""
-    return (text.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0) * 4_096
   }
 }
 

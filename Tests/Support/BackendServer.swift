@@ -1,4 +1,5 @@
-// A back end of a test's own: Tests/BackendsTests/Servers/backend.py on a free loopback port. Owned by the test.
+// A back end of a test's own: Tests/BackendsTests/Servers/backend.py, or another script, on a free loopback port. Owned
+// by the test.
 
 import Foundation
 
@@ -15,16 +16,23 @@ public final class BackendServer: @unchecked Sendable {
   private let input = Pipe()
 
   /// Starts it and waits for its port.
-  public init(_ mode: Mode = .open) throws {
-    let script = ClientRuntime.packageDirectory.appendingPathComponent("Tests/BackendsTests/Servers/backend.py").path
+  public convenience init(_ mode: Mode = .open) throws {
+    let arguments =
+      switch mode {
+      case .open: ["open"]
+      case .late: ["late"]
+      case .deaf: ["deaf"]
+      case .tls(let certificate, let key): ["tls", certificate, key]
+      }
+    try self.init(script: "Tests/BackendsTests/Servers/backend.py", arguments)
+  }
+
+  /// Starts another script of the package that prints its port and ends with its standard input.
+  public init(script: String, _ arguments: [String] = []) throws {
+    let path = ClientRuntime.packageDirectory.appendingPathComponent(script).path
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = ["python3", path] + arguments
     let output = Pipe()
-    switch mode {
-    case .open: process.arguments = ["python3", script, "open"]
-    case .late: process.arguments = ["python3", script, "late"]
-    case .deaf: process.arguments = ["python3", script, "deaf"]
-    case .tls(let certificate, let key): process.arguments = ["python3", script, "tls", certificate, key]
-    }
     process.standardInput = input
     process.standardOutput = output
     try process.run()

@@ -8,7 +8,7 @@ public struct ClientRuntime: Sendable {
   let arguments: [String]
   let environment: [String: String]
 
-  /// Python with the `websockets` package, in `.build/test-python`; `deploy/deps.sh test` prepares it too.
+  /// Python with the packages of the test clients, in `.build/test-python`; `deploy/deps.sh test` prepares it too.
   public static func python() throws -> ClientRuntime { try prepared.python.get() }
 
   /// Node with a `WebSocket`: its own from version 22 (behind a flag from 20 on), else that of Debian's `node-ws`.
@@ -73,11 +73,20 @@ public final class ClientScript {
   private let name: String
 
   /// Starts the script at `path`. What it writes to standard error goes to that of the tests.
-  public init(_ runtime: ClientRuntime, path: String) throws {
-    name = URL(fileURLWithPath: path).lastPathComponent
-    process.executableURL = URL(fileURLWithPath: runtime.executable)
-    process.arguments = runtime.arguments + [path]
-    process.environment = ProcessInfo.processInfo.environment.merging(runtime.environment) { $1 }
+  public convenience init(_ runtime: ClientRuntime, path: String) throws {
+    try self.init(
+      executable: URL(fileURLWithPath: runtime.executable), arguments: runtime.arguments + [path],
+      environment: runtime.environment, name: URL(fileURLWithPath: path).lastPathComponent)
+  }
+
+  /// Starts a program that answers lines as a script does.
+  public init(
+    executable: URL, arguments: [String], environment: [String: String] = [:], name: String? = nil
+  ) throws {
+    self.name = name ?? executable.lastPathComponent
+    process.executableURL = executable
+    process.arguments = arguments
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     process.standardInput = input
     process.standardOutput = output
     try process.run()

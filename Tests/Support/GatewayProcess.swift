@@ -34,15 +34,17 @@ public final class GatewayProcess {
   ///   - arguments: more flags for `serve`.
   ///   - descriptors: the limit of open files to start it with.
   ///   - standardAddress: whether to ask for a free TCP port; without it, `arguments` say where to listen.
+  ///   - executable: the martlet to start; nil for `GatewayProcess.executable`.
   public init(
     _ arguments: [String] = [], reactors: Int = 1, environment: [String: String] = [:], descriptors: Int? = nil,
-    standardAddress: Bool = true
+    standardAddress: Bool = true, executable: URL? = nil
   ) throws {
     directory = try Self.temporaryDirectory()
     errors = directory.appendingPathComponent("log")
     var words = ["serve", "--reactors", "\(reactors)", "--admin-port", "0"]
     if standardAddress { words += ["--host", "127.0.0.1", "--port", "0"] }
-    try Self.launch(process, words + arguments, environment, errors: errors, descriptors: descriptors)
+    try Self.launch(
+      process, words + arguments, environment, errors: errors, descriptors: descriptors, executable: executable)
     guard eventually({ !process.isRunning || readAddresses() }), process.isRunning else {
       let text = log
       kill()
@@ -79,8 +81,11 @@ public final class GatewayProcess {
   public var logLines: [String] { log.split(separator: "\n").map(String.init) }
 
   /// User and system time that it has spent, in clock ticks of 10 ms.
-  public var processorTicks: Int {
-    guard let text = try? String(contentsOfFile: "/proc/\(id)/stat", encoding: .utf8),
+  public var processorTicks: Int { Self.processorTicks(of: "\(id)") }
+
+  /// The same for any process by its name in /proc.
+  public static func processorTicks(of process: String) -> Int {
+    guard let text = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8),
       let name = text.lastIndex(of: ")")
     else { return 0 }
     // After the name: state is the third field of proc(5), utime the 14th and stime the 15th.
@@ -147,8 +152,13 @@ extension GatewayProcess {
     if let path = ProcessInfo.processInfo.environment["MARTLET_BINARY"], !path.isEmpty {
       return URL(fileURLWithPath: path)
     }
+    return builtExecutable("martlet")
+  }
+
+  /// An executable that was built with the tests.
+  public static func builtExecutable(_ name: String) -> URL {
     let bundle = URL(fileURLWithPath: CommandLine.arguments.first ?? "").resolvingSymlinksInPath()
-    return bundle.deletingLastPathComponent().appendingPathComponent("martlet")
+    return bundle.deletingLastPathComponent().appendingPathComponent(name)
   }
 
   /// A fresh directory for one test.
@@ -160,8 +170,9 @@ extension GatewayProcess {
 
   private static func launch(
     _ process: Process, _ arguments: [String], _ environment: [String: String], errors: URL, descriptors: Int?,
-    executable: URL = GatewayProcess.executable
+    executable: URL? = nil
   ) throws {
+    let executable = executable ?? Self.executable
     guard FileManager.default.isExecutableFile(atPath: executable.path) else {
       throw GatewayFailure(description: "no martlet at \(executable.path): run `swift build`, or set MARTLET_BINARY")
     }

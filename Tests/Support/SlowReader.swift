@@ -49,11 +49,12 @@ public final class SlowReader {
     _ = unsafe setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
   }
 
-  /// Reads at most `count` bytes; empty at the end of the connection, however it ends, and when nothing comes.
-  public func read(atMost count: Int) -> [UInt8] {
+  /// Reads at most `count` bytes; empty at the end of the connection, however it ends, and when nothing comes: at once if
+  /// not `waiting`.
+  public func read(atMost count: Int, waiting: Bool = true) -> [UInt8] {
     // SAFETY: recv writes at most `buffer.count` bytes, and what it wrote is counted as initialised.
     unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-      filled = max(0, unsafe recv(fd, buffer.baseAddress, count, 0))
+      filled = max(0, unsafe recv(fd, buffer.baseAddress, count, waiting ? 0 : Int32(MSG_DONTWAIT)))
     }
   }
 

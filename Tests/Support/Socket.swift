@@ -27,7 +27,7 @@ public final class Socket {
   /// How long any one call may wait: far longer than a correct gateway ever takes, on a busy machine under a sanitizer too.
   public static let patienceMilliseconds = 20_000
   /// Bytes of one read.
-  private static let receiveBytes = 262_144
+  public static let receiveBytes = 262_144
 
   private var fd: Int32
 
@@ -113,12 +113,14 @@ public final class Socket {
   }
 
   /// Reads what is there, waiting for the first byte.
-  public func receive(patienceMilliseconds: Int = Socket.patienceMilliseconds) -> Received {
+  public func receive(
+    patienceMilliseconds: Int = Socket.patienceMilliseconds, atMost receiveBytes: Int = Socket.receiveBytes
+  ) -> Received {
     let deadline = Deadline(milliseconds: patienceMilliseconds)
     while true {
       var failure: Int32 = 0
       // SAFETY: recv writes at most `buffer.count` bytes, and what it wrote is counted as initialised.
-      let bytes = unsafe [UInt8](unsafeUninitializedCapacity: Self.receiveBytes) { buffer, count in
+      let bytes = unsafe [UInt8](unsafeUninitializedCapacity: receiveBytes) { buffer, count in
         let got = unsafe recv(fd, buffer.baseAddress, buffer.count, 0)
         failure = got < 0 ? errno : 0
         count = max(0, got)
@@ -174,6 +176,16 @@ public enum ThisProcess {
 
   /// Sleeps.
   public static func pause(milliseconds: UInt32) { usleep(milliseconds * 1_000) }
+
+  /// The same to the microsecond, as far as the kernel's timers go.
+  public static func pause(microseconds: UInt32) { usleep(microseconds) }
+
+  /// Whether something is to be read from standard input, or it has ended.
+  public static var hasInput: Bool {
+    var entry = pollfd(fd: 0, events: Int16(POLLIN), revents: 0)
+    // SAFETY: one entry, as the count says.
+    return unsafe poll(&entry, 1, 0) > 0
+  }
 }
 
 /// A moment up to which something may last.

@@ -10,7 +10,7 @@ public struct ServerFrame: Equatable {
   public var payload: [UInt8]
 
   /// Takes the first frame off `bytes`, from `offset` on; nil while it is not whole.
-  static func take(from bytes: [UInt8], at offset: inout Int) -> ServerFrame? {
+  public static func take(from bytes: [UInt8], at offset: inout Int) -> ServerFrame? {
     var cursor = offset
     guard bytes.count - cursor >= 2 else { return nil }
     let (first, second) = (bytes[cursor], bytes[cursor + 1])

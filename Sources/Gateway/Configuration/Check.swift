@@ -98,6 +98,37 @@ enum Check {
     }
   }
 
+  /// What an AI service calls a model.
+  static func model(_ text: String) -> String? {
+    let isName =
+      (1...Limits.modelBytesMax).contains(text.utf8.count) && text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
+    return isName ? nil : "expected the name of a model, 1...\(Limits.modelBytesMax) bytes"
+  }
+
+  /// What a model is told first.
+  static func systemPrompt(_ text: String) -> String? {
+    let isPrompt = (1...Limits.systemPromptBytesMax).contains(text.utf8.count)
+    return isPrompt ? nil : "expected 1...\(Limits.systemPromptBytesMax) bytes"
+  }
+
+  /// What stands between an AI service and being asked; empty where none is.
+  static func ai(_ ai: AIConfiguration) -> [ConfigurationMistake] {
+    guard let url = ai.baseURL else { return [] }
+    var mistakes: [ConfigurationMistake] = []
+    if url.utf8.contains(0x3F) {
+      mistakes.append(ConfigurationMistake("ai.baseURL", "expected a URL without ?, to which a path can be added"))
+    }
+    if ai.model == nil {
+      mistakes.append(ConfigurationMistake("ai.model", "not set; needed where ai.baseURL is"))
+    }
+    let key = ai.key?.text.utf8
+    if let key, key.count > Limits.aiKeyBytesMax || !key.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) {
+      mistakes.append(
+        ConfigurationMistake("ai.key", "expected at most \(Limits.aiKeyBytesMax) letters, digits and signs, no spaces"))
+    }
+    return mistakes
+  }
+
   /// What clients call a request, an event, a walker or a member of its context.
   static func name(_ text: String) -> String? {
     let isName =

@@ -31,6 +31,32 @@ public struct BackendsConfiguration: Sendable, Equatable {
   public init() {}
 }
 
+/// The AI service that answers `ai:chat`: any server that speaks OpenAI's chat completions.
+public struct AIConfiguration: Sendable, Equatable {
+  /// Where the service is, without `/v1/chat/completions`; nil for none, the default: then the built-in responder
+  /// answers.
+  public var baseURL: String?
+  /// The model to ask. Non-nil after loading wherever `baseURL` is.
+  public var model: String?
+  /// What the service knows the operator by, or nil for none.
+  public var key: Secret?
+  /// What the model is told before anything else, or nil for nothing.
+  public var systemPrompt: String?
+  /// Milliseconds from the question to the end of its answer, waiting included. Default 120 000.
+  public var timeoutMilliseconds = 120_000
+  /// Milliseconds of silence, before an answer begins and within it. Default 30 000.
+  public var idleTimeoutMilliseconds = 30_000
+  /// Answers under way at a time. Default 32.
+  public var concurrencyMax = 32
+  /// Messages of a conversation's history that go along. Default 32.
+  public var historyMessagesMax = 32
+  /// Bytes of those messages together. Default 32 768.
+  public var historyBytesMax = 32_768
+
+  /// The defaults.
+  public init() {}
+}
+
 /// Endpoints that are told of connections. Each a URL, or nil for none, the default.
 public struct HooksConfiguration: Sendable, Equatable {
   /// A client has connected.

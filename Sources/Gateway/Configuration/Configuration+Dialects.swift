@@ -47,6 +47,16 @@ public struct EventsConfiguration: Sendable {
   public var welcomeMessage = "Connected to YektaYar server"
   /// Events that an HTTP endpoint answers, each with its URL. Default none.
   public var handlers: [String: String] = [:]
+  /// Milliseconds between two Engine.IO pings to a Socket.IO client. Default 25 000 (PROTOCOLS 3.5).
+  public var pingIntervalMilliseconds = 25_000
+  /// Milliseconds in which such a ping must be answered. Default 20 000.
+  public var pingTimeoutMilliseconds = 20_000
+  /// Milliseconds in which a Socket.IO client must have joined a namespace. Default 45 000.
+  public var joinTimeoutMilliseconds = 45_000
+  /// Milliseconds in which an upgrade from polling to a WebSocket must be finished. Default 10 000.
+  public var upgradeTimeoutMilliseconds = 10_000
+  /// Bytes of the largest payload and packet that a Socket.IO client may send. Default 1 000 000.
+  public var payloadBytesMax = 1_000_000
 
   /// The defaults.
   public init() {}

@@ -48,6 +48,8 @@ public struct Configuration: Sendable {
   public var accounts = AccountsConfiguration()
   /// How the HTTP endpoints of the application are called.
   public var backends = BackendsConfiguration()
+  /// The AI service behind `ai:chat`.
+  public var ai = AIConfiguration()
   /// Endpoints that are told of connections.
   public var hooks = HooksConfiguration()
   /// How a log line looks. Default `text`.

@@ -92,8 +92,11 @@ private struct SourceReader {
   mutating func readEnvironment(_ environment: [String: String], ignoring foreign: [String]) {
     for setting in Setting.all {
       // An empty variable is how a shell or a service file says "not set".
-      guard let text = environment[setting.environment], !text.isEmpty else { continue }
-      read(setting, text, origin: setting.environment)
+      for name in [setting.environment, setting.otherEnvironment] {
+        guard let name, let text = environment[name], !text.isEmpty else { continue }
+        read(setting, text, origin: name)
+        break
+      }
     }
     let names = Setting.all.map(\.environment)
     for name in environment.keys.sorted()

@@ -38,6 +38,7 @@ struct Draft: Sendable {
     result.listeners = listenersFromProfile(&mistakes)
     checkAddresses(result, &mistakes)
     checkBursts(result.limits, &mistakes)
+    mistakes += Check.ai(result.ai)
     if result.development { addEcho(&result.listeners) }
     for (index, listener) in result.listeners.enumerated() {
       do {

@@ -11,7 +11,26 @@ extension Limits {
   /// Reads of one connection in one turn at most, so that one busy peer cannot starve the rest.
   public static var readsPerTurnMax: Int { 2 }
   /// Connections accepted from one listener in one turn at most.
-  public static var acceptsPerTurnMax: Int { 64 }
+  public static var acceptsPerTurnMax: Int { 16 }
+  /// Reads from connections that are not WebSockets yet in one turn at most: a crowd that comes at once waits, rather
+  /// than those who are there.
+  public static var handshakesPerTurnMax: Int { 16 }
+  /// Timers that have run out and are dealt with in one turn at most: a crowd that came together goes together.
+  public static var timersPerTurnMax: Int { 32 }
+  /// Connections that one turn takes only to refuse them for lack of descriptors.
+  public static var descriptorRefusalsPerTurnMax: Int { 4 }
+  /// Bytes that a reactor begins to read with, and falls back to every second. Doubled up to `receiveBytes` by reads
+  /// that are full and cost few answers.
+  public static var receiveBytesInitial: Int { 65_536 }
+  /// Bytes that a reactor reads at a time at least, however many answers they cost.
+  public static var receiveBytesMin: Int { 16_384 }
+  /// Bytes of messages decompressed in one turn, after which the rest waits for the next: a quarter of a millisecond of
+  /// zlib's time. A message of 1 MiB takes two milliseconds, and a client can send it in a kilobyte.
+  public static var inflatedPerTurnMax: Int { 131_072 }
+  /// Compressed bytes given to zlib at a time: they give 1 032 times as much at most.
+  public static var inflateSliceBytes: Int { 128 }
+  /// Answers that one read may cost before the next ones are made smaller: half a millisecond's worth.
+  public static var answersPerReadMax: UInt64 { 256 }
   /// Bytes of output after which a turn flushes early: what a second-level cache holds.
   public static var turnBytesMax: Int { 1_048_576 }
   /// Posts taken from one reactor in one turn at most.
@@ -47,19 +66,21 @@ extension Limits {
   /// are closed.
   public static var waitingBytesMax: Int { 268_435_456 }
 
-  /// Bytes that a reactor keeps for decompressed messages; a larger one gives its memory back.
-  public static var inflatedKeptBytesMax: Int { 262_144 }
-
   /// Bytes of a scratch buffer that a reactor keeps from one second to the next; a larger one, grown for a large
   /// message, is given back.
   public static var scratchKeptBytesMax: Int { 65_536 }
   /// Empty outgoing chunks that a reactor keeps from one second to the next.
   public static var spareChunksKeptMax: Int { 4 }
+  /// Size from which a block of memory is a mapping of its own and goes back to the system when it is freed: the buffer
+  /// of a long message, not an ordinary chunk.
+  public static var mappedBlockBytes: Int32 { 262_144 }
   /// Milliseconds between two looks at what could be given back.
   public static var tidyMilliseconds: UInt64 { 1_000 }
 
   // MARK: Refusing
 
+  /// Bytes of answers that a client of plain HTTP may leave unread and still ask for more: a few pages of metrics.
+  public static var httpBacklogBytesMax: Int { 65_536 }
   /// Connections over the limit that are being told so at the same time; more are reset without a word.
   public static var refusalsMax: Int { 512 }
   /// Milliseconds that a connection over the limit has to say what it wants to be refused.
@@ -79,6 +100,27 @@ extension Limits {
   static var hookWorkersMax: Int { 16 }
   /// Milliseconds that a gateway that stops gives hooks to be told of the last disconnections.
   static var hookDrainMilliseconds: Int { 3_000 }
+
+  // MARK: AI
+
+  /// Questions that wait for an AI service; more are told that it is busy. Each is a call of `callsMax`.
+  static var aiQueueMax: Int { 1_024 }
+  /// Milliseconds to connect to an AI service in: it can be on another continent.
+  static var aiConnectMilliseconds: Int { 5_000 }
+  /// Further attempts when an AI service could not be connected to.
+  static var aiRetriesMax: Int { 1 }
+  /// Bytes of one event of an AI service, and of an answer that is not streamed: the longest answer, in JSON.
+  static var aiEventBytesMax: Int { 524_288 }
+  /// Bytes of a whole stream: services wrap each word in two to five hundred bytes.
+  static var aiStreamBytesMax: Int { 33_554_432 }
+  /// Longest locale of a client that is passed on, in bytes: RFC 5646 4.4.1 wants 35 at least.
+  static var localeBytesMax: Int { 35 }
+  /// Longest name of a model in bytes: services have names of tens.
+  static var modelBytesMax: Int { 255 }
+  /// Longest `ai.systemPrompt` in bytes: it goes along with every question.
+  static var systemPromptBytesMax: Int { 65_536 }
+  /// Longest `ai.key` in bytes; some services have tokens of two thousand.
+  static var aiKeyBytesMax: Int { 8_192 }
 
   // MARK: Development
 

@@ -67,6 +67,15 @@ public struct Limits: Sendable, Equatable {
   public static let heartbeatRange = 1_000...3_600_000
   /// Milliseconds between telemetry broadcasts; 0 switches them off.
   public static let telemetryRange = 0...3_600_000
+  /// Milliseconds between Engine.IO pings: tests want them fast, and over an hour proxies have long dropped the
+  /// connection.
+  public static let enginePingIntervalRange = 300...3_600_000
+  /// Milliseconds in which an Engine.IO ping must be answered: under 200 a slow network is an outage.
+  public static let enginePingTimeoutRange = 200...3_600_000
+  /// Milliseconds in which an Engine.IO session must be joined or upgraded: under 100 nobody manages.
+  public static let engineTimeoutRange = 100...3_600_000
+  /// Bytes of an Engine.IO payload: a connect packet with a long token fits, and 64 MiB are no message any more.
+  public static let enginePayloadRange = 1_024...67_108_864
   /// Seconds that a token or a session may be valid: from one to ten years.
   public static let tokenTtlRange = 1...315_360_000
   /// Milliseconds for a call of a backend: under ten none is answered, and nobody waits ten minutes.
@@ -79,6 +88,10 @@ public struct Limits: Sendable, Equatable {
   public static let backendQueueRange = 0...1_048_576
   /// Attempts beyond the first: more would outlast any timeout.
   public static let backendRetriesRange = 0...10
+  /// Messages of a conversation that an AI service is sent: no model follows a thousand.
+  public static let historyMessagesRange = 0...1_024
+  /// Bytes of those messages: what the longest client message can hold.
+  public static let historyBytesRange = 0...1_048_576
   /// Sizes from which messages may be compressed: under 16 bytes deflate only adds, and over a mebibyte few messages
   /// are.
   public static let compressionThresholdRange = 16...1_048_576

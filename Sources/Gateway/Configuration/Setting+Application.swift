@@ -47,6 +47,25 @@ extension Setting {
       "events.handlers", .urls("events", \.configuration.events.handlers), "{}",
       "Events that an HTTP endpoint answers: { \"order\": \"http://127.0.0.1:8000/order\" }."),
     Setting(
+      "events.pingIntervalMilliseconds",
+      .integer(Limits.enginePingIntervalRange, \.configuration.events.pingIntervalMilliseconds), "25000",
+      "Between two pings to a Socket.IO client, which is told so."),
+    Setting(
+      "events.pingTimeoutMilliseconds",
+      .integer(Limits.enginePingTimeoutRange, \.configuration.events.pingTimeoutMilliseconds), "20000",
+      "In which a Socket.IO client must answer a ping."),
+    Setting(
+      "events.joinTimeoutMilliseconds",
+      .integer(Limits.engineTimeoutRange, \.configuration.events.joinTimeoutMilliseconds), "45000",
+      "In which a Socket.IO client must have joined a namespace."),
+    Setting(
+      "events.upgradeTimeoutMilliseconds",
+      .integer(Limits.engineTimeoutRange, \.configuration.events.upgradeTimeoutMilliseconds), "10000",
+      "In which a Socket.IO client that polls must have gone over to its WebSocket, once it has opened one."),
+    Setting(
+      "events.payloadBytesMax", .integer(Limits.enginePayloadRange, \.configuration.events.payloadBytesMax),
+      "1000000", "Largest payload and packet in bytes that a Socket.IO client may send, which is told so."),
+    Setting(
       "sessions.jwtSecret", .secret(\.configuration.sessions.jwtSecret), secretExample, exampleIsDefault: false,
       environment: "JWT_SECRET_KEY", "Signs the tokens of sessions clients, at least 32 bytes."),
     Setting(
@@ -100,6 +119,38 @@ extension Setting {
     Setting(
       "backends.retriesMax", .integer(Limits.backendRetriesRange, \.configuration.backends.retriesMax), "2",
       "Further attempts of a call that could not be made."),
+    Setting(
+      "ai.baseURL", .url(\.configuration.ai.baseURL), "\"https://api.openai.com\"", exampleIsDefault: false,
+      environment: "MARTLET_AI_BASE_URL",
+      "AI service that answers ai:chat: a server with OpenAI's /v1/chat/completions. Default none: a built-in sentence."
+    ),
+    Setting(
+      "ai.model", .text(Check.model, \.configuration.ai.model), "\"gpt-4o-mini\"", exampleIsDefault: false,
+      "The model that is asked. Needed where ai.baseURL is set."),
+    Setting(
+      "ai.key", .secret(\.configuration.ai.key), "\"sk-...\"", exampleIsDefault: false,
+      otherEnvironment: "OPENAI_API_KEY",
+      "Sent to the AI service as a bearer token. Default none. Also read from OPENAI_API_KEY."),
+    Setting(
+      "ai.systemPrompt", .text(Check.systemPrompt, \.configuration.ai.systemPrompt),
+      "\"You are the assistant of our shop.\"", exampleIsDefault: false,
+      "What the model is told before anything else. With it, system messages of clients are left out."),
+    Setting(
+      "ai.timeoutMilliseconds", .integer(Limits.backendTimeoutRange, \.configuration.ai.timeoutMilliseconds), "120000",
+      "From a question to the end of its answer, waiting for a place included."),
+    Setting(
+      "ai.idleTimeoutMilliseconds",
+      .integer(Limits.backendTimeoutRange, \.configuration.ai.idleTimeoutMilliseconds), "30000",
+      "Silence of the AI service, before an answer begins and within it."),
+    Setting(
+      "ai.concurrencyMax", .integer(Limits.backendConcurrencyRange, \.configuration.ai.concurrencyMax), "32",
+      "Answers under way at a time; further questions wait."),
+    Setting(
+      "ai.historyMessagesMax", .integer(Limits.historyMessagesRange, \.configuration.ai.historyMessagesMax), "32",
+      "Messages of conversationHistory that go along, the newest; 0 for none."),
+    Setting(
+      "ai.historyBytesMax", .integer(Limits.historyBytesRange, \.configuration.ai.historyBytesMax), "32768",
+      "Bytes of those messages together."),
     Setting(
       "hooks.connected", .url(\.configuration.hooks.connected), "\"http://127.0.0.1:8000/connected\"",
       exampleIsDefault: false, "Endpoint that is told of each client that connects. Default none."),

@@ -7,6 +7,8 @@ public struct Setting: Sendable {
   public let key: String
   /// The environment variable: a name that the protocols' own documents use, else `MARTLET_LIMITS_MESSAGE_BYTES_MAX`.
   public let environment: String
+  /// Another variable, one that other programs read too, where there is one. The first comes before it.
+  public let otherEnvironment: String?
   /// The flag of `serve` beside the generic `--set`, where there is one.
   public let flag: Flag?
   /// What it does, in one or two short sentences.
@@ -74,10 +76,11 @@ public struct Setting: Sendable {
 
   init(
     _ key: String, _ form: Form, _ example: String, exampleIsDefault: Bool = true, environment: String? = nil,
-    flag: Flag? = nil, _ summary: String
+    otherEnvironment: String? = nil, flag: Flag? = nil, _ summary: String
   ) {
     self.key = key
     self.environment = environment ?? Setting.environmentName(of: key)
+    self.otherEnvironment = otherEnvironment
     self.flag = flag
     self.summary = summary
     self.example = example

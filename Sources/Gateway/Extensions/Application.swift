@@ -1,5 +1,5 @@
-// What runs for the application beside the reactors: the courier of its HTTP endpoints and its hooks. Made at start-up,
-// ended after the reactors; the main thread.
+// What runs for the application beside the reactors: the courier of its HTTP endpoints, that of an AI service, and its
+// hooks. Made at start-up, ended after the reactors; the main thread.
 import Backends
 import EventLoop
 
@@ -21,6 +21,7 @@ final class Application: Sendable {
   /// What the program registered, and what the configuration names by URL.
   let extensions: Extensions
   private let courier: Courier?
+  private let ai: OpenAIResponder?
   private let hooks: HookRunner?
 
   /// Throws `GatewayError.backendsSecret` when there are URLs and nothing to sign calls with.
@@ -37,6 +38,13 @@ final class Application: Sendable {
     } else {
       courier = nil
     }
+    if let service = OpenAIService(configuration.ai), extensions.chatResponder == nil {
+      let responder = OpenAIResponder(service, counters: counters, log: log)
+      extensions.chatResponder = responder
+      ai = responder
+    } else {
+      ai = nil
+    }
     if extensions.hooks.isEmpty {
       hooks = nil
     } else {
@@ -45,7 +53,7 @@ final class Application: Sendable {
       extensions.lifecycle = { runner.record($0) }
       hooks = runner
     }
-    if courier != nil || hooks != nil { extensions.counters = counters }
+    if courier != nil || ai != nil || hooks != nil { extensions.counters = counters }
     self.extensions = extensions
   }
 
@@ -60,6 +68,7 @@ final class Application: Sendable {
       left -= 5
     }
     courier?.stop()
+    ai?.stop()
   }
 }
 

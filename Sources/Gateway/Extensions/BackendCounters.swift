@@ -1,4 +1,5 @@
-// Counts what became of the application's HTTP calls and of hooks. Any thread; read by the metrics page.
+// Counts what became of the application's HTTP calls, of questions to an AI service and of hooks. Any thread; read by
+// the metrics page.
 import Backends
 import Synchronization
 
@@ -48,15 +49,23 @@ final class BackendCounters: Sendable {
 
   private let calls = [Count](zeros: Outcome.allCases.count)
   private let hooks = [Count](zeros: HookOutcome.allCases.count)
+  private let ai = [Count](zeros: Outcome.allCases.count)
+  private let asking = Count()
 
   func count(_ outcome: Outcome) { calls[outcome.rawValue].add() }
   func count(_ outcome: HookOutcome) { hooks[outcome.rawValue].add() }
+  func countAI(_ outcome: Outcome) { ai[outcome.rawValue].add() }
+  /// A question to the AI service begins (1) or ends (-1).
+  func countAsking(_ change: Int) { asking.add(change) }
   func value(_ outcome: Outcome) -> Int { calls[outcome.rawValue].value }
   func value(_ outcome: HookOutcome) -> Int { hooks[outcome.rawValue].value }
+  func valueAI(_ outcome: Outcome) -> Int { ai[outcome.rawValue].value }
+  /// Questions to the AI service under way, those that wait for a place included.
+  var askingCount: Int { asking.value }
 
   fileprivate final class Count: Sendable {
     private let number = Atomic<Int>(0)
-    func add() { number.wrappingAdd(1, ordering: .relaxed) }
+    func add(_ change: Int = 1) { number.wrappingAdd(change, ordering: .relaxed) }
     var value: Int { number.load(ordering: .relaxed) }
   }
 }

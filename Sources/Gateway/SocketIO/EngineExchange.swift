@@ -71,6 +71,16 @@ struct EngineSettings: Sendable {
   /// Milliseconds in which an upgrade must be finished.
   let upgradeMilliseconds: Int
 
+  init(_ events: EventsConfiguration) {
+    var wire = EngineIOSettings()
+    wire.pingIntervalMilliseconds = events.pingIntervalMilliseconds
+    wire.pingTimeoutMilliseconds = events.pingTimeoutMilliseconds
+    wire.payloadBytesMax = events.payloadBytesMax
+    self.wire = wire
+    joinMilliseconds = events.joinTimeoutMilliseconds
+    upgradeMilliseconds = events.upgradeTimeoutMilliseconds
+  }
+
   var pingIntervalMilliseconds: Int { wire.pingIntervalMilliseconds }
   var pingTimeoutMilliseconds: Int { wire.pingTimeoutMilliseconds }
   var payloadBytesMax: Int { wire.payloadBytesMax }

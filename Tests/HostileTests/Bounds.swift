@@ -1,0 +1,178 @@
+// What others may notice of hostile input, and what may be left of it in memory: measured over whole passes of a setup's rows.
+
+import Foundation
+import TestSupport
+import Testing
+
+/// The two bounds of a setup.
+enum Bounds {
+  /// How much slower the 99th percentile of the attacked gateway's bystander may be than that of the twin's.
+  static let slowerMax = 2
+  /// Microseconds that the 99th percentile may be in any case: the noise of a machine on which others run too.
+  static let noiseMicroseconds = 1_000
+  /// The least number of round trips from which a 99th percentile is taken.
+  static let samplesMin = 2_000
+  /// The bound on time must hold in one of so many rounds.
+  static let roundsMax = 3
+  /// Rows of a round that are printed: those during which a round trip took longest.
+  private static let rowsShown = 3
+  /// Passes after which a round ends, enough samples or not.
+  static let passesMax = 300
+  /// Percent by which the resident size may grow, in every round.
+  static let growthPercentMax = 10
+  /// Milliseconds of quiet before a size is taken: scratch memory is given back once in a second.
+  static let quietMilliseconds: UInt32 = 2_500
+
+  /// Round trips in microseconds with the attacked gateway and, at the same time, with its twin.
+  struct Samples {
+    var here: [Int] = []
+    var there: [Int] = []
+
+    mutating func append(_ other: Samples) {
+      here += other.here
+      there += other.there
+    }
+
+    var holds: Bool {
+      let control = max(percentile(99, of: there) * slowerMax, noiseMicroseconds)
+      return percentile(99, of: here) <= control
+    }
+  }
+
+  /// Runs the rows of a gateway again, all of which it has seen before, and checks both bounds. The first pass, which
+  /// checked the answers and the traces one by one, was the warm-up.
+  static func check(_ victim: Victim, _ rows: [HostileRow]) throws {
+    let twin = try Twin(victim.setup)
+    let quiet = try idle(victim, twin)
+    try victim.checkAtRest()
+    let before = Resident(of: victim.gateway)
+    print(
+      "hostile \(victim.setup): \(rows.count) rows; quiet \(text(quiet.here)), twin \(text(quiet.there)); "
+        + "resident \(victim.coldResident) cold, \(before) warm")
+    var isFast = false
+    for round in 1...roundsMax {
+      let (samples, passes, load) = try run(rows, victim, twin)
+      ThisProcess.pause(milliseconds: quietMilliseconds)
+      try victim.checkAtRest()
+      let after = Resident(of: victim.gateway)
+      isFast = isFast || samples.holds
+      print(
+        "  round \(round), \(passes) passes: \(text(samples.here)), twin \(text(samples.there)); \(load); resident \(after)"
+      )
+      if ReleaseBinary.isJudged {
+        #expect(min(samples.here.count, samples.there.count) >= samplesMin, "\(victim.setup): too few samples")
+        #expect(
+          after.bytes * 100 <= before.bytes * (100 + growthPercentMax), "\(victim.setup): memory was not given back")
+      }
+      if round > 1 && isFast { break }
+    }
+    if ReleaseBinary.isJudged { #expect(isFast, "\(victim.setup): the bystander noticed the attacks in every round") }
+  }
+
+  private static func text(_ samples: [Int]) -> String {
+    "p50 \(percentile(50, of: samples)) p99 \(percentile(99, of: samples)) max \(samples.max() ?? 0) µs (\(samples.count))"
+  }
+
+  /// The round trips while nobody attacks.
+  private static func idle(_ victim: Victim, _ twin: Twin) throws -> Samples {
+    _ = try take(victim, twin)
+    ThisProcess.pause(milliseconds: quietMilliseconds)
+    return try take(victim, twin)
+  }
+
+  private static func take(_ victim: Victim, _ twin: Twin) throws -> Samples {
+    try Samples(here: victim.bystander.take(), there: twin.bystander.take())
+  }
+
+  /// Passes over the rows until there are enough samples. Only what was measured while a row was carried out counts.
+  private static func run(
+    _ rows: [HostileRow], _ victim: Victim, _ twin: Twin
+  ) throws -> (Samples, passes: Int, Load) {
+    var samples = Samples()
+    var byRow: [(String, Samples)] = []
+    var passes = 0
+    var load = Load(victim.gateway)
+    while passes < passesMax && min(samples.here.count, samples.there.count) < samplesMin {
+      passes += 1
+      for row in rows {
+        _ = try take(victim, twin)
+        load.begin()
+        try victim.carryOut(row)
+        load.end()
+        let own = try take(victim, twin)
+        samples.append(own)
+        byRow.append((row.testDescription, own))
+      }
+      ThisProcess.pause(milliseconds: victim.setup.pauseMilliseconds)
+    }
+    for (row, own) in byRow.sorted(by: { ($0.1.here.max() ?? 0) > ($1.1.here.max() ?? 0) }).prefix(rowsShown) {
+      print("    \(row): \(text(own.here)), twin \(text(own.there))")
+    }
+    return (samples, passes, load)
+  }
+}
+
+/// A second gateway of the same setup that nobody attacks, and its bystander: what the machine does to both alike.
+struct Twin {
+  let gateway: GatewayProcess
+  let bystander: Bystander
+
+  init(_ setup: Setup) throws {
+    gateway = try Victim.start(setup)
+    bystander = try Bystander(port: gateway.port, preamble: setup.preamble)
+  }
+}
+
+/// What the attacks and the gateway took of the processors, in percent of one, while rows were carried out.
+struct Load: CustomStringConvertible {
+  private let gateway: GatewayProcess
+  private var start = ContinuousClock.now
+  private var ticksStart = (gateway: 0, attackers: 0)
+  private var seconds = 0.0
+  private var ticks = (gateway: 0, attackers: 0)
+
+  init(_ gateway: GatewayProcess) { self.gateway = gateway }
+
+  mutating func begin() {
+    start = .now
+    ticksStart = current
+  }
+
+  mutating func end() {
+    seconds += start.duration(to: .now) / .seconds(1)
+    let now = current
+    ticks.gateway += now.gateway - ticksStart.gateway
+    ticks.attackers += now.attackers - ticksStart.attackers
+  }
+
+  private var current: (gateway: Int, attackers: Int) {
+    (gateway.processorTicks, GatewayProcess.processorTicks(of: "self"))
+  }
+
+  var description: String {
+    let percent = { (ticks: Int) in "\(Int(Double(ticks) / max(seconds, 0.001))) %" }
+    let turn = (try? Metrics(of: gateway).longestTurn) ?? 0
+    return "attacked for \(Int(seconds * 1_000)) ms, processor: attackers \(percent(ticks.attackers)), "
+      + "gateway \(percent(ticks.gateway)); longest turn \(Int(turn * 1_000_000)) µs"
+  }
+}
+
+/// The resident size of a gateway, exactly: smaps_rollup counts pages, where the counters of /proc/PID/statm lag behind.
+struct Resident: CustomStringConvertible {
+  /// All resident bytes.
+  private(set) var bytes = 0
+  /// Those that are not pages of files: heap, stacks, and data that was written to.
+  private(set) var anonymousBytes = 0
+
+  init(of gateway: GatewayProcess) {
+    let text = (try? String(contentsOfFile: "/proc/\(gateway.id)/smaps_rollup", encoding: .utf8)) ?? ""
+    for line in text.split(separator: "\n") {
+      let fields = line.split(separator: " ")
+      guard fields.count == 3, let kibibytes = Int(fields[1]) else { continue }
+      if fields[0] == "Rss:" { bytes = kibibytes << 10 }
+      if fields[0] == "Anonymous:" { anonymousBytes = kibibytes << 10 }
+    }
+  }
+
+  var description: String { "\(bytes >> 10) KiB (\(anonymousBytes >> 10) anonymous)" }
+}

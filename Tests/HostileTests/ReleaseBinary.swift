@@ -1,0 +1,42 @@
+// The martlet under attack: the release binary, which is built when it is not there or not up to date. One build per test run.
+
+import Foundation
+import MallocCounter
+import TestSupport
+
+enum ReleaseBinary {
+  /// What MARTLET_BINARY names; under a sanitizer the martlet that was built with the tests; else the release build of the
+  /// same sources, beside the debug build in the same scratch directory.
+  static func executable() throws -> URL { try result.get() }
+
+  /// Whether times and sizes say something about a gateway in service.
+  static var isJudged: Bool { malloc_counter_works() }
+
+  private static let result = Result { try find() }
+
+  private static func find() throws -> URL {
+    let isNamed = ProcessInfo.processInfo.environment["MARTLET_BINARY"]?.isEmpty == false
+    let built = GatewayProcess.executable
+    let directory = built.deletingLastPathComponent()
+    if isNamed || !isJudged || directory.lastPathComponent == "release" { return built }
+    // .build/TRIPLE/debug/martlet
+    let triple = directory.deletingLastPathComponent()
+    let build = Process()
+    build.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    // `swift test` holds the lock of the scratch directory; a build of another configuration shares no product with it.
+    build.arguments = [
+      "swift", "build", "--ignore-lock", "-c", "release", "--product", "martlet", "--scratch-path",
+      triple.deletingLastPathComponent().path, "--package-path", ClientRuntime.packageDirectory.path,
+    ]
+    let output = Pipe()
+    build.standardOutput = output
+    build.standardError = output
+    try build.run()
+    let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    build.waitUntilExit()
+    guard build.terminationStatus == 0 else {
+      throw GatewayFailure(description: "no release build of martlet: \(text.suffix(4_000))")
+    }
+    return triple.appendingPathComponent("release/martlet")
+  }
+}

@@ -1,0 +1,147 @@
+// Hostile Socket.IO: packets, attachments, guessed sessions and sessions by the thousand; lines 13, 14, 18, 24, 28 and 29 of
+// HOSTILE. Constants.
+
+import Foundation
+import TestSupport
+import Testing
+
+extension Rows {
+  private static let polling = "/socket.io/?EIO=4&transport=polling"
+
+  /// The answer to a request on a connection that may go on.
+  private static func ask(
+    _ method: String, _ target: String, body: String = "", on socket: Socket
+  ) throws -> TestSupport.HTTPAnswer {
+    let head = "\(method) \(target) HTTP/1.1\r\nHost: x\r\nContent-Length: \(body.utf8.count)\r\n\r\n"
+    return try HTTPExchange.perform(head + body, on: socket)
+  }
+
+  /// A new polling session on a connection that may go on.
+  private static func open(on socket: Socket) throws -> String {
+    let answer = try ask("GET", polling, on: socket)
+    guard let sid = JSON(String(answer.text.dropFirst()))?["sid"]?.text else {
+      throw GatewayFailure(description: "the handshake answered \(answer.status): \(answer.text)")
+    }
+    return sid
+  }
+
+  /// A Socket.IO client on a WebSocket, in the default namespace.
+  private static func joined(_ victim: Victim) throws -> WebSocketClient {
+    let client = try WebSocketClient(on: victim.connect(), target: "/socket.io/?EIO=4&transport=websocket")
+    _ = try client.nextText()
+    let answer = try ask("POST", "/api/auth/acquire-session", on: victim.connect())
+    try client.send(#"40{"token":"\#(JSON(answer.text)?["data"]?["token"]?.text ?? "")"}"#)
+    guard try client.nextText().hasPrefix("40{\"sid\"") else { throw GatewayFailure(description: "not let in") }
+    _ = try client.nextText()
+    return client
+  }
+
+  /// A packet and attachments for which the session ends.
+  private static func packet(
+    _ line: Int, _ name: String, _ text: @escaping @Sendable @autoclosure () -> String, attachments: [Int] = []
+  ) -> HostileRow {
+    .scenario(line, "Socket.IO, \(name)", .standard, .closed("bad_packet")) { victim throws in
+      let client = try joined(victim)
+      try client.send(text())
+      for size in attachments { try client.send(ClientFrame(ClientFrame.binary, [UInt8](repeating: 7, count: size))) }
+      victim.expectClose(client, 1000)
+    }
+  }
+
+  private static func places(_ count: Int) -> String {
+    (0..<count).map { #"{"_placeholder":true,"num":\#($0)}"# }.joined(separator: ",")
+  }
+
+  static let socketIO: [HostileRow] = packets + sessions
+
+  private static let packets: [HostileRow] = [
+    packet(
+      18, "attachments of three megabytes", #"453-["echo",\#(places(3))]"#, attachments: [999_000, 999_000, 999_000]),
+    packet(18, "eleven attachments", #"4511-["echo",\#(places(11))]"#),
+    packet(18, "a billion attachments", #"451000000000-["echo"]"#),
+    .scenario(18, "Socket.IO, an attachment over the limit", .standard, .closed("message_too_big")) { victim throws in
+      let client = try joined(victim)
+      try client.send(#"451-["echo",\#(places(1))]"#)
+      try? client.send(ClientFrame(ClientFrame.binary, [UInt8](repeating: 7, count: 1_000_001)))
+      victim.expectClose(client, 1009)
+    },
+    packet(29, "a placeholder out of range", #"451-["echo",{"_placeholder":true,"num":1}]"#, attachments: []),
+    packet(29, "a placeholder below zero", #"451-["echo",{"_placeholder":true,"num":-1}]"#),
+    packet(29, "a placeholder of 2^64", #"451-["echo",{"_placeholder":true,"num":18446744073709551616}]"#),
+    packet(29, "a reserved name", #"42["disconnect"]"#),
+    packet(29, "a reserved name in escapes", #"42["connect\u005ferror"]"#),
+    packet(29, "an acknowledgement id of 400 digits", "42" + String(repeating: "9", count: 400) + #"["ping"]"#),
+    packet(29, "an acknowledgement of 400 digits", "43" + String(repeating: "9", count: 400) + "[]"),
+    packet(29, "a namespace of a hundred thousand bytes", "40/" + String(repeating: "n", count: 100_000) + ",{}"),
+    packet(26, "100 000 nested [", #"42["echo","# + String(repeating: "[", count: 100_000)),
+    packet(29, "an attachment that nobody announced", "3", attachments: [10]),
+    .scenario(24, "Socket.IO, events before CONNECT", .standard, .closed("bad_packet")) { victim throws in
+      let client = try WebSocketClient(on: victim.connect(), target: "/socket.io/?EIO=4&transport=websocket")
+      _ = try client.nextText()
+      try client.send(#"42["status"]"#)
+      victim.expectClose(client, 1000)
+    },
+    .scenario(24, "Socket.IO, no CONNECT in time", .deadlines, .closed("not_joined", times: 2)) { victim throws in
+      let client = try WebSocketClient(on: victim.connect(), target: "/socket.io/?EIO=4&transport=websocket")
+      let socket = try victim.connect()
+      let sid = try open(on: socket)
+      _ = try client.nextText()
+      // A refused one has not joined.
+      try client.send(#"40{"token":"wrong"}"#)
+      #expect(try client.nextText().hasPrefix("44"))
+      #expect(try ask("GET", polling + "&sid=" + sid, on: socket).text == "1")
+      victim.expectClose(client, 1000)
+    },
+  ]
+
+  private static let sessions: [HostileRow] = [
+    .scenario(28, "Socket.IO, guesses at a session's id", .standard, .refused("http_400", times: 120)) {
+      victim throws in
+      let own = try victim.connect()
+      let sid = try open(on: own)
+      let letters = Array("ABCDwxyz0189-_")
+      for number in 0..<60 {
+        // Right in all characters but one, or in nothing.
+        var guess = Array(sid)
+        let place = number % guess.count
+        guess[place] = letters.first { $0 != guess[place] && $0 != letters[number % letters.count] } ?? "A"
+        // The last character of 20 has no spare bits, so each of these is another id.
+        for text in [String(guess), String((0..<20).map { letters[($0 * 7 + number) % letters.count] })] {
+          let answer = try ask("POST", polling + "&sid=" + text, body: "1", on: victim.connect())
+          #expect(answer.status == 400 && answer.text.contains(#""code":1"#), "\(answer.text)")
+        }
+      }
+      // The session is what it was.
+      #expect(try ask("POST", polling + "&sid=" + sid, body: "1", on: own).text == "ok")
+    },
+    .scenario(13, "Socket.IO, sessions up to the connection limit", .connectionLimit, .refused("http_503")) {
+      victim throws in
+      let socket = try victim.connect()
+      var count = 0
+      var status = 200
+      while status == 200 && count < 100 {
+        status = try ask("GET", polling, on: socket).status
+        count += 1
+      }
+      #expect(status == 503 && count <= 12, "\(count) sessions")
+    },
+    .scenario(13, "Socket.IO, sessions up to the limit by address", .addressLimit, .refused("http_429")) {
+      victim throws in
+      let socket = try victim.connect()
+      var count = 0
+      var status = 200
+      while status == 200 && count < 100 {
+        status = try ask("GET", polling, on: socket).status
+        count += 1
+      }
+      #expect(status == 429 && count <= 10, "\(count) sessions")
+    },
+    .scenario(14, "Socket.IO, 5 000 sessions that nobody joins", .storm, .closed("not_joined", times: 5_000)) {
+      victim throws in
+      let sockets = try (0..<4).map { _ in try victim.connect() }
+      for _ in 0..<1_250 {
+        for socket in sockets { _ = try open(on: socket) }
+      }
+    },
+  ]
+}
