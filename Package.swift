@@ -51,7 +51,8 @@ let package = Package(
     .executableTarget(
       name: "martlet-bench", dependencies: ["BenchKit"], path: "Benchmarks/Bench", swiftSettings: settings),
     .executableTarget(
-      name: "martlet-bench-app", dependencies: ["Gateway", "Auth"], path: "Benchmarks/App", swiftSettings: settings),
+      name: "martlet-bench-app", dependencies: ["Gateway", "Auth", "EventLoop"], path: "Benchmarks/App",
+      swiftSettings: settings),
     .testTarget(name: "BuffersTests", dependencies: ["TestSeeds", "Buffers"], swiftSettings: settings),
     .testTarget(name: "WireTests", dependencies: ["TestSeeds", "Wire", "Buffers"], swiftSettings: settings),
     .testTarget(name: "TopicsTests", dependencies: ["TestSeeds", "Topics", "Buffers"], swiftSettings: settings),

@@ -1,6 +1,7 @@
 // `martlet-bench-app`: a gateway with the handlers that the benchmarks of broadcasts ask, and tokens for many users.
 // Development mode on 127.0.0.1 only.
 import Auth
+import EventLoop
 import FoundationEssentials
 import Gateway
 import Glibc
@@ -40,7 +41,23 @@ func load(_ settings: [String]) -> Configuration {
   }
 }
 
-/// What the publishers and subscribers of `martlet-bench fanout` ask for. The data of a broadcast goes out as it came.
+/// What is to be broadcast, until a batch of it is whole. One publisher at a time.
+struct Batch {
+  var size = 1
+  var waiting: [[UInt8]] = []
+
+  /// Adds one; the whole batch when it is the last.
+  mutating func add(_ data: [UInt8]) -> [[UInt8]] {
+    waiting.append(data)
+    if waiting.count < size { return [] }
+    defer { waiting = [] }
+    return waiting
+  }
+}
+
+/// What the publishers and subscribers of `martlet-bench fanout` ask for. The data of a broadcast goes out as it came,
+/// a batch of them at once: one that is cut in two by the moment at which an event loop wakes costs twice the calls of
+/// the kernel, and chance would be measured.
 func benchmarkHandlers() -> Extensions {
   var extensions = Extensions()
   extensions.events["bench-join"] = { call in
@@ -48,8 +65,20 @@ func benchmarkHandlers() -> Extensions {
     call.join(room: String(decoding: call.context.dropFirst().dropLast(), as: UTF8.self))
     call.reply(event: "bench-joined", call.context)
   }
-  extensions.events["bench-emit"] = { call in call.outlet.emit(event: "bench", data: call.context, room: room) }
-  extensions.events["bench-broadcast"] = { call in call.outlet.broadcast(channel: room, data: call.context) }
+  let batch = Lock(Batch())
+  extensions.events["bench-batch"] = { call in
+    guard let size = Int(String(decoding: call.context, as: UTF8.self)), size > 0 else {
+      throw HandlerError.rejected("the data is the size of a batch")
+    }
+    batch.withLock { $0 = Batch(size: size) }
+    call.reply(event: "bench-batched", call.context)
+  }
+  extensions.events["bench-emit"] = { call in
+    for data in batch.withLock({ $0.add(call.context) }) { call.outlet.emit(event: "bench", data: data, room: room) }
+  }
+  extensions.events["bench-broadcast"] = { call in
+    for data in batch.withLock({ $0.add(call.context) }) { call.outlet.broadcast(channel: room, data: data) }
+  }
   return extensions
 }
 

@@ -108,6 +108,14 @@ enum ClientDialect: String, CaseIterable {
     }
   }
 
+  /// Who asks `martlet-bench-app` for broadcasts, which leave so many at a time.
+  static func publisher(batch: Int) -> Dialogue {
+    var dialogue = ClientDialect.events.dialogue(joins: false)
+    dialogue.lines[0].says = #"{"event":"bench-batch","data":\#(batch)}"#
+    dialogue.lines.append(Dialogue.Line(awaits: [#""event":"bench-batched""#, #""data":\#(batch)"#]))
+    return dialogue
+  }
+
   /// The beginning of a connection. One that `joins` enters the room of its channel by an event of the application's;
   /// elsewhere subscribing is part of the dialect.
   func dialogue(joins: Bool) -> Dialogue {

@@ -29,6 +29,7 @@ struct Options {
     Flag("--subscribers", "N", "subscribers (100)", "fanout"),
     Flag("--connections", "N", "connections (echo 100, else 1000)", "echo connect idle"),
     Flag("--burst", "B", "publishes that leave in one write (1)", "fanout"),
+    Flag("--apart", nil, "the handler broadcasts each message of a burst by itself, not all at once", "fanout"),
     Flag("--rate", "R", "bursts, or connections, a second (as fast as they come)", "fanout connect"),
     Flag("--closed", nil, "send the next burst when the last is delivered (the default without --rate)", "fanout"),
     Flag("--bursts", "N", "bursts in a round, instead of --seconds; no warm-up", "fanout"),

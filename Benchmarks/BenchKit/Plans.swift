@@ -30,11 +30,16 @@ enum Plans {
       guard plan.dialogue.channels == 1 else { throw .usage("--dialect \(dialect.rawValue) has one channel") }
       plan.publish = Template(#"{"event":"\#(event)","data":"{payload}"}"#)
       plan.publisher = Access()
-      plan.publisherDialogue = ClientDialect.events.dialogue(joins: false)
     }
     if let text = options.text("--publish") { plan.publish = Template(text) }
     guard plan.publish.hasPayload else { throw .usage("--publish: without {payload} deliveries cannot be told apart") }
     plan.burst = try options.integer("--burst", burstRange, standard: plan.burst)
+    if dialect.isEmitted {
+      let batch = options.has("--apart") ? 1 : plan.burst
+      plan.publisherDialogue = ClientDialect.publisher(batch: batch)
+    } else if options.has("--apart") {
+      throw .usage("--apart: for broadcast, events and socketio")
+    }
     plan.payload = try options.integer("--payload", payloadRange, standard: plan.payload)
     guard plan.burst * plan.payload <= imageMax else { throw .usage("--burst times --payload is over 256 MiB") }
     plan.rate = try options.number("--rate", 0.01...1_000_000)

@@ -88,16 +88,17 @@ import Testing
     }
   }
 
-  @Test("what a handler broadcasts reaches 20 clients of each kind, each exactly once", arguments: [1, 16])
-  func fanout(_ burst: Int) throws {
+  @Test(
+    "what a handler broadcasts reaches 20 clients of each kind, each exactly once",
+    arguments: [(1, []), (16, []), (16, ["--apart"])])
+  func fanout(_ burst: Int, _ flags: [String]) throws {
     try withGateway { address, process in
       let file = try tokens("channels")
       defer { try? FileManager.default.removeItem(at: file) }
       for dialect in ["broadcast", "events", "socketio"] {
         let token = dialect == "broadcast" ? ["--token-list", file.path] : []
-        let outcome = try bench(
-          "fanout", address,
-          ["--dialect", dialect, "--subscribers", "20", "--burst", "\(burst)", "--bursts", "5"] + token)
+        let words = ["--dialect", dialect, "--subscribers", "20", "--burst", "\(burst)", "--bursts", "5"]
+        let outcome = try bench("fanout", address, words + token + flags)
         #expect(outcome.status == 0, "\(dialect)")
         #expect(outcome.object["received"] as? Int == 20 * 5 * burst, "\(dialect)")
         #expect(outcome.object["lost"] as? Int == 0)
