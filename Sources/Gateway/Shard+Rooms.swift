@@ -41,12 +41,21 @@ extension Shard where Kernel: ~Copyable {
   /// Changes a room's membership for a handler, within the configured number of subscriptions.
   mutating func changeRoom(_ slot: UInt32, _ form: UInt8, _ room: [UInt8], joins: Bool) {
     closeRun()
-    guard connections[slot].phase == .open else { return }
+    guard connections[slot].phase == .open, !joins || isJoined(slot, form) else { return }
     if !joins {
       leaveRoom(slot, form, room)
     } else if Int(connections[slot].subscriptions.count) < limits.subscriptionsPerConnectionMax {
       joinRoom(slot, form, room)
     }
+  }
+
+  /// Whether a connection still reads this form: a handler may be at work for a namespace that its client has left.
+  private mutating func isJoined(_ slot: UInt32, _ form: UInt8) -> Bool {
+    if connections[slot].role != .socketIO { return true }
+    let isJoined = engines.read(connections[slot].engine) { engine in
+      engine.client.sockets.contains { RoomTopic.form($0.namespace) == form }
+    }
+    return isJoined == true
   }
 
   /// Sends an event to everyone in a room: encoded once for native connections and once for each namespace that has

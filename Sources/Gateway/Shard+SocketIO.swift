@@ -72,7 +72,8 @@ extension Shard where Kernel: ~Copyable {
     case .event, .binaryEvent:
       receiveEvent(slot, socket, packet, text, attachments)
     case .acknowledgement, .binaryAcknowledgement:
-      if let payload = packet.payload { acknowledged(slot, packet.id, text.extracting(payload.range).array) }
+      guard let payload = packet.payload else { return }
+      acknowledged(slot, namespace, packet.id, text.extracting(payload.range).array)
     case .disconnect:
       leaveNamespace(slot, socket)
     case .connect, .connectError:
@@ -150,14 +151,20 @@ extension Shard where Kernel: ~Copyable {
 
   /// DISCONNECT: the socket leaves its rooms; the session goes on.
   private mutating func leaveNamespace(_ slot: UInt32, _ socket: SocketIOSocket) {
-    withEngine(slot) { engine in engine.client.sockets.removeAll { $0.namespace == socket.namespace } }
+    withEngine(slot) { engine in
+      engine.client.sockets.removeAll { $0.namespace == socket.namespace }
+      for (id, request) in engine.client.requests where request.namespace == socket.namespace {
+        request.waiter.fail()
+        engine.client.requests[id] = nil
+      }
+    }
     closeRun()
     leaveRooms(slot, RoomTopic.form(socket.namespace))
   }
 
   /// A session goes: whoever waits for an answer of its client is told.
   mutating func leaveSocketIO(_ session: borrowing EngineSession) {
-    for waiter in session.client.requests.values { waiter.fail() }
+    for request in session.client.requests.values { request.waiter.fail() }
   }
 
   /// Begins a packet in `scratch`.
@@ -276,7 +283,12 @@ extension Shard where Kernel: ~Copyable {
   ) {
     var id = 0
     let isJoined = engines.read(connections[slot].engine) { $0.client.socket(namespace) != nil }
-    let pending = engines.read(connections[slot].engine) { $0.client.requests.count } ?? 0
+    var pending = 0
+    withEngine(slot) { engine in
+      // Those that nobody waits for any more, because the client took too long.
+      engine.client.requests = engine.client.requests.filter { !$0.value.waiter.isOver }
+      pending = engine.client.requests.count
+    }
     guard isJoined == true, pending < limits.callsPerConnectionMax else {
       waiter.fail()
       return
@@ -284,7 +296,7 @@ extension Shard where Kernel: ~Copyable {
     withEngine(slot) { engine in
       engine.client.lastRequest += 1
       id = engine.client.lastRequest
-      engine.client.requests[id] = waiter
+      engine.client.requests[id] = PendingAcknowledgement(namespace: namespace, waiter: waiter)
     }
     begin(.event, namespace)
     scratch.append(decimal: id)
@@ -293,10 +305,13 @@ extension Shard where Kernel: ~Copyable {
   }
 
   /// A client has acknowledged a request. An id that nobody asked with is ignored.
-  private mutating func acknowledged(_ slot: UInt32, _ id: Int, _ arguments: [UInt8]) {
-    guard var engine = engines.take(connections[slot].engine) else { return }
-    let waiter = engine.client.requests.removeValue(forKey: id)
-    engines.putBack(engine, at: connections[slot].engine)
-    waiter?.resume(arguments)
+  private mutating func acknowledged(
+    _ slot: UInt32, _ namespace: SocketIONamespace, _ id: Int, _ arguments: [UInt8]
+  ) {
+    withEngine(slot) { engine in
+      guard let request = engine.client.requests[id], request.namespace == namespace else { return }
+      engine.client.requests[id] = nil
+      request.waiter.resume(arguments)
+    }
   }
 }

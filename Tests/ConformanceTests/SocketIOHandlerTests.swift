@@ -86,6 +86,56 @@ struct SocketIOHandlerTests {
     }
   }
 
+  @Test("requests that were never acknowledged do not use up those to come", arguments: SocketIOTransport.allCases)
+  func forgotten(transport: SocketIOTransport) throws {
+    var extensions = Extensions()
+    extensions.events["start"] = { call in
+      for _ in 0..<5 { _ = try? await call.request(event: "q", Array("1".utf8), timeout: .milliseconds(20)) }
+      call.reply(event: "answer", try await call.request(event: "last", Array("1".utf8)))
+    }
+    let settings = [("limits.callsPerConnectionMax", "3")]
+    try withSocketIO(transport, settings: settings, extensions: extensions) { gateway, client throws in
+      try client.join(gateway.acquireSession())
+      try client.send(#"42["start"]"#)
+      for _ in 0..<5 { #expect(try client.nextText().hasSuffix(#"["q",1]"#)) }
+      let last = try client.nextText()
+      let id = try #require(last.wholeMatch(of: /42(\d+)\["last",1\]/)).1
+      try client.send(#"43\#(id)["late"]"#)
+      #expect(try client.nextEvent("answer") == JSON(#"["late"]"#))
+    }
+  }
+
+  @Test(
+    "a namespace that is left fails its requests, and its handlers join no more rooms",
+    arguments: SocketIOTransport.allCases)
+  func left(transport: SocketIOTransport) throws {
+    let isOver = Lock(false)
+    var extensions = Extensions()
+    extensions.events["start"] = { call in
+      _ = try? await call.request(event: "q", Array("1".utf8), timeout: .seconds(600))
+      call.join(room: "tea")
+      call.outlet.emit(event: "told", data: Array("1".utf8), room: "tea")
+      call.outlet.emit(event: "told", data: Array("2".utf8), room: "")
+      isOver.withLock { $0 = true }
+    }
+    try withSocketIO(transport, extensions: extensions) { gateway, client throws in
+      isOver.withLock { $0 = false }
+      let token = try gateway.acquireSession()
+      try client.join(token)
+      try client.join(token, prefix: "/ws,")
+      try client.send(#"42["start"]"#)
+      let question = try client.nextText()
+      let id = try #require(question.wholeMatch(of: /42(\d+)\["q",1\]/)).1
+      // Another namespace cannot answer for this one.
+      try client.send(#"43/ws,\#(id)["x"]"#)
+      try client.expectOnlyPong(prefix: "/ws,")
+      #expect(!isOver.withLock { $0 })
+      try client.send("41")
+      #expect(try client.nextEvent("told", prefix: "42/ws,") == .number(2))
+      try client.expectOnlyPong(prefix: "/ws,")
+    }
+  }
+
   @Test("a handler that fails is an error event", arguments: SocketIOTransport.allCases)
   func failure(transport: SocketIOTransport) throws {
     var extensions = Extensions()

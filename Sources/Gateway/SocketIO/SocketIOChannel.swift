@@ -71,6 +71,9 @@ final class AcknowledgementWaiter: Sendable {
 
   init(_ continuation: CheckedContinuation<[UInt8], any Error>) { self.continuation = continuation }
 
+  /// Whether it was told, or has waited long enough.
+  var isOver: Bool { isDone.load(ordering: .acquiring) }
+
   /// The client's arguments, a JSON array.
   func resume(_ arguments: [UInt8]) {
     if !isDone.exchange(true, ordering: .acquiringAndReleasing) { continuation.resume(returning: arguments) }

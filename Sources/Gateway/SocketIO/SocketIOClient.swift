@@ -59,6 +59,12 @@ struct SocketIOAssembly {
   var byteCount: Int
 }
 
+/// A request to the client that waits for its acknowledgement.
+struct PendingAcknowledgement {
+  let namespace: SocketIONamespace
+  let waiter: AcknowledgementWaiter
+}
+
 /// The Socket.IO side of an Engine.IO session.
 struct SocketIOClient: ~Copyable {
   /// The token in the query of the handshake.
@@ -67,7 +73,7 @@ struct SocketIOClient: ~Copyable {
   var sockets: [SocketIOSocket] = []
   var assembly: SocketIOAssembly?
   /// Requests to the client that wait for its acknowledgement, by id.
-  var requests: [Int: AcknowledgementWaiter] = [:]
+  var requests: [Int: PendingAcknowledgement] = [:]
   var lastRequest = 0
 
   init() {}
