@@ -260,7 +260,8 @@ extension Shard where Kernel: ~Copyable {
     let channel = SocketIOChannel(
       connection: connectionID(slot), namespace: socket.namespace, acknowledgement: packet.id, queue: commands)
     let call = Call(
-      dialect: .events, name: event, connection: channel.connection, user: userText(slot),
+      dialect: .events, name: event, connection: channel.connection,
+      user: socket.userId.map { String(decoding: $0, as: UTF8.self) },
       context: packet.argument.map { text.extracting($0.range).array } ?? Array("null".utf8),
       attachments: attachments, outlet: shared.outlet(home: number), socket: channel
     ) { name, json in channel.emit(name ?? event, json) }
@@ -271,7 +272,10 @@ extension Shard where Kernel: ~Copyable {
         channel.fail(error, isChat: builtIn == .chat)
       }
     }
-    if !isStarted { channel.fail(HandlerError.rejected("Too many requests"), isChat: builtIn == .chat) }
+    if !isStarted {
+      countRefusal(slot, .tooManyCalls)
+      channel.fail(HandlerError.rejected("Too many requests"), isChat: builtIn == .chat)
+    }
     return true
   }
 
