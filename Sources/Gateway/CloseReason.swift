@@ -96,11 +96,11 @@ enum CloseReason: UInt8, CaseIterable {
         meaning: "A `handlers` client without a valid token; it is told after the 101, as its clients expect.")
     case .sessionEnded:
       Rule(
-        code: 1000, label: "session_ended", level: .debug, advice: .backOff,
+        code: 1000, label: "session_ended", level: .debug, advice: .stop,
         meaning: "A WebSocket of an Engine.IO session that has ended, or that has another one.")
     case .badPacket:
       Rule(
-        code: 1000, label: "bad_packet", level: .info, advice: .backOff,
+        code: 1000, label: "bad_packet", level: .info, advice: .stop,
         meaning: "An Engine.IO or Socket.IO packet that breaks the protocol; its clients know only that it ended.")
     case .notJoined:
       Rule(

@@ -75,8 +75,12 @@ public final class GatewayServer: Sendable {
     return 0
   }
 
-  /// Opens the listeners and starts the reactors. When this returns, clients can connect.
-  public init(_ configuration: Configuration, logger: Logger, extensions: Extensions = Extensions()) throws {
+  /// Opens the listeners and starts the reactors. When this returns, clients can connect. Each reactor's thread is
+  /// called `threadName` and its number, at most 15 bytes in all: a process with several gateways can tell them apart.
+  public init(
+    _ configuration: Configuration, logger: Logger, extensions: Extensions = Extensions(),
+    threadName: String = "reactor"
+  ) throws {
     let descriptors = System.raiseFileLimit()
     guard descriptors >= Self.descriptorsMin else { throw GatewayError.descriptors(descriptors) }
     let reactors = configuration.reactorCount > 0 ? configuration.reactorCount : min(64, System.processorCount())
@@ -105,7 +109,7 @@ public final class GatewayServer: Sendable {
         ("reactors", .integer(reactors)), ("descriptors", .integer(descriptors)),
         ("connectionsMax", .integer(connectionsMax)),
       ])
-    try start(opened.fds, pinned: configuration.pinsReactors)
+    try start(opened.fds, pinned: configuration.pinsReactors, threadName)
   }
 
   /// What the descriptor limit allows: a twentieth is kept for listeners, logs and connections that are being refused.
@@ -114,14 +118,14 @@ public final class GatewayServer: Sendable {
     return min(configuration.connectionsMax ?? allowed, allowed)
   }
 
-  private func start(_ fds: [[Int32]], pinned: Bool) throws {
+  private func start(_ fds: [[Int32]], pinned: Bool, _ threadName: String) throws {
     let count = shared.reactorCount
     var links = ReactorLinks(count: count)
     for number in 0..<count {
       let seed = ShardSeed(links.take(number))
       let shared = self.shared
       let own = fds.map { $0[number] }
-      let thread = try ReactorThread(name: "reactor-\(number)", core: pinned ? number : nil) {
+      let thread = try ReactorThread(name: "\(threadName)-\(number)", core: pinned ? number : nil) {
         var listenerFds = GrowableArray<Int32>()
         for fd in own { listenerFds.append(fd) }
         do {

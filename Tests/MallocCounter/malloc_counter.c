@@ -23,7 +23,8 @@ bool malloc_counter_works(void) { return COUNTING; }
 
 #if COUNTING
 
-enum { THREADS_MAX = 1024 };
+// The tests of a whole process start thousands of threads, one after the other.
+enum { THREADS_MAX = 65536 };
 // One slot for each thread that ever allocated. A thread writes only its own slot; readers take a relaxed look.
 static struct {
   _Atomic(long) thread;
