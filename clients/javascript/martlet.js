@@ -89,6 +89,7 @@ export function closeAdvice(code, reason = '') {
       return 'atOnce';
     case 1008: // The code of several reasons; only one of them passes with time.
       return reason === 'rate limit' ? 'backOff' : 'stop';
+    case 1000: // The gateway is done with this client; the same again would end the same way.
     case 1002:
     case 1003:
     case 1007:
