@@ -9,7 +9,7 @@ enum Bounds {
   /// How much slower the 99th percentile of the attacked gateway's bystander may be than that of the twin's.
   static let slowerMax = 2
   /// Microseconds that the 99th percentile may be in any case: the noise of a machine on which others run too.
-  static let noiseMicroseconds = 1_000
+  static let noiseMicroseconds = 5_000
   /// The least number of round trips from which a 99th percentile is taken.
   static let samplesMin = 2_000
   /// The bound on time must hold in one of so many rounds.

@@ -114,28 +114,6 @@ extension Rows {
       // The session is what it was.
       #expect(try ask("POST", polling + "&sid=" + sid, body: "1", on: own).text == "ok")
     },
-    .scenario(13, "Socket.IO, sessions up to the connection limit", .connectionLimit, .refused("http_503")) {
-      victim throws in
-      let socket = try victim.connect()
-      var count = 0
-      var status = 200
-      while status == 200 && count < 100 {
-        status = try ask("GET", polling, on: socket).status
-        count += 1
-      }
-      #expect(status == 503 && count <= 12, "\(count) sessions")
-    },
-    .scenario(13, "Socket.IO, sessions up to the limit by address", .addressLimit, .refused("http_429")) {
-      victim throws in
-      let socket = try victim.connect()
-      var count = 0
-      var status = 200
-      while status == 200 && count < 100 {
-        status = try ask("GET", polling, on: socket).status
-        count += 1
-      }
-      #expect(status == 429 && count <= 10, "\(count) sessions")
-    },
     .scenario(14, "Socket.IO, 5 000 sessions that nobody joins", .storm, .closed("not_joined", times: 5_000)) {
       victim throws in
       let sockets = try (0..<4).map { _ in try victim.connect() }

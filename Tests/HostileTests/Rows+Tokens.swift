@@ -106,7 +106,7 @@ extension Rows {
           (414, upgrade("GET", long)),
           (426, upgrade("GET", target, version: "HTTP/1.0")),
           (431, upgrade("GET", target, adding: [String(repeating: "x:y\r\n", count: 200) + "z:1"])),
-          (501, upgrade("GET", "/events?token=\(secret)")), (505, upgrade("GET", target, version: "HTTP/3.0")),
+          (401, upgrade("GET", "/events?token=\(secret)")), (505, upgrade("GET", target, version: "HTTP/3.0")),
         ]
         for (status, bytes) in attempts {
           let socket = try victim.connect()
