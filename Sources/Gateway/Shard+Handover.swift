@@ -22,12 +22,7 @@ extension Shard where Kernel: ~Copyable {
     closeRun()
     let connection = connections[slot]
     var unsent = ByteBuffer()
-    while !connections[slot].outbound.isEmpty {
-      let segment = outbox.first(of: connections[slot].outbound)
-      unsent.append(outbox.bytes(segment))
-      outbox.consume(segment.count, from: &connections[slot].outbound)
-    }
-    outbox.clear(&connections[slot].outbound)
+    takeUnsent(slot, into: &unsent)
     let handover = Handover(
       fd: connection.fd, listener: connection.listener, client: connection.client,
       isAdmitted: connection.flags.contains(.admitted), received: received.array, unsent: unsent.bytes.array)

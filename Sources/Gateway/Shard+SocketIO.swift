@@ -10,41 +10,28 @@ extension Shard where Kernel: ~Copyable {
 
   /// A text message of a session: one packet, perhaps with attachments to come (PROTOCOLS 3.5).
   mutating func receiveSocketIO(_ slot: UInt32, text: Span<UInt8>) {
-    guard let packet = try? SocketIOPacket.decode(text), takeAssembly(slot) == nil else {
-      endEngine(slot, .badPacket)
-      return
+    guard var engine = engines.take(connections[slot].engine) else { return }
+    let step = try? engine.client.assembler.receive(text: text)
+    engines.putBack(engine, at: connections[slot].engine)
+    switch step {
+    case .packet(let packet): carryOut(slot, packet, text, [])
+    case .awaitsAttachments: break
+    case nil: endEngine(slot, .badPacket)
     }
-    if packet.attachments > 0 {
-      let assembly = SocketIOAssembly(text: text.array, packet: packet, byteCount: text.count)
-      withEngine(slot) { $0.client.assembly = assembly }
-      return
-    }
-    carryOut(slot, packet, text, [])
   }
 
   /// A binary message of a session: the next attachment.
   mutating func receiveSocketIO(_ slot: UInt32, binary: Span<UInt8>) {
-    guard var assembly = takeAssembly(slot),
-      assembly.byteCount + binary.count <= Limits.socketIOPacketBytesMax
-    else {
+    guard var engine = engines.take(connections[slot].engine) else { return }
+    do {
+      let whole = try engine.client.assembler.receive(binary: binary)
+      engines.putBack(engine, at: connections[slot].engine)
+      guard let whole else { return }
+      carryOut(slot, whole.packet, whole.text.bytes, (0..<whole.count).map { whole.attachment($0).array })
+    } catch {
+      engines.putBack(engine, at: connections[slot].engine)
       endEngine(slot, .badPacket)
-      return
     }
-    assembly.attachments.append(binary.array)
-    assembly.byteCount += binary.count
-    if assembly.attachments.count < assembly.packet.attachments {
-      withEngine(slot) { $0.client.assembly = assembly }
-      return
-    }
-    carryOut(slot, assembly.packet, assembly.text.span, assembly.attachments)
-  }
-
-  private mutating func takeAssembly(_ slot: UInt32) -> SocketIOAssembly? {
-    guard var engine = engines.take(connections[slot].engine) else { return nil }
-    let assembly = engine.client.assembly
-    engine.client.assembly = nil
-    engines.putBack(engine, at: connections[slot].engine)
-    return assembly
   }
 
   /// Changes the session of a slot.

@@ -130,7 +130,7 @@ struct SocketIOTests {
 
   @Test("a packet waits for all its attachments, and has them in order")
   func assembly() throws {
-    var assembler = SocketIOAssembler()
+    var assembler = SocketIOAssembler(bytesMax: 4_000_000)
     let text = Array(#"52-/ws,7["echo",[{"_placeholder":true,"num":1},{"_placeholder":true,"num":0}]]"#.utf8)
     for round in 0..<3 {
       #expect(try assembler.receive(text: text.span) == .awaitsAttachments)
@@ -172,17 +172,17 @@ struct SocketIOTests {
     let text = Array(#"52-["a"]"#.utf8)
     let plain = Array(#"2["ping"]"#.utf8)
     let blob = [UInt8](repeating: 0, count: 1_000_000)
-    var one = SocketIOAssembler()
+    var one = SocketIOAssembler(bytesMax: 4_000_000)
     #expect(throws: SocketIOFault.unexpectedBinary) { _ = try one.receive(binary: blob.span) }
-    var two = SocketIOAssembler()
+    var two = SocketIOAssembler(bytesMax: 4_000_000)
     _ = try two.receive(text: text.span)
     #expect(throws: SocketIOFault.unexpectedText) { _ = try two.receive(text: plain.span) }
-    var three = SocketIOAssembler()
+    var three = SocketIOAssembler(bytesMax: 4_000_000)
     let many = Array(#"510-["a"]"#.utf8)
     _ = try three.receive(text: many.span)
     for _ in 0..<3 { _ = try three.receive(binary: blob.span) }
     #expect(throws: SocketIOFault.tooBig) { _ = try three.receive(binary: blob.span) }
-    var four = SocketIOAssembler()
+    var four = SocketIOAssembler(bytesMax: 4_000_000)
     #expect(throws: SocketIOFault.payload) { _ = try four.receive(text: Array("2{}".utf8).span) }
   }
 

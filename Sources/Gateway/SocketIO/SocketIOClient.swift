@@ -51,14 +51,6 @@ struct SocketIOSocket {
   let isLoggedIn: Bool
 }
 
-/// A packet that waits for its attachments.
-struct SocketIOAssembly {
-  let text: [UInt8]
-  let packet: SocketIOPacket
-  var attachments: [[UInt8]] = []
-  var byteCount: Int
-}
-
 /// A request to the client that waits for its acknowledgement.
 struct PendingAcknowledgement {
   let namespace: SocketIONamespace
@@ -71,7 +63,7 @@ struct SocketIOClient: ~Copyable {
   var handshakeToken: [UInt8]?
   /// At most one for each namespace.
   var sockets: [SocketIOSocket] = []
-  var assembly: SocketIOAssembly?
+  var assembler = SocketIOAssembler(bytesMax: Limits.socketIOPacketBytesMax)
   /// Requests to the client that wait for its acknowledgement, by id.
   var requests: [Int: PendingAcknowledgement] = [:]
   var lastRequest = 0

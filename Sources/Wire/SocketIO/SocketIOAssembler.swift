@@ -41,17 +41,16 @@ public struct SocketIOAssembler: ~Copyable {
     case awaitsAttachments
   }
 
-  /// Bytes of a packet and its attachments together: some attachments of nearly the largest payload, without letting a
-  /// session hold ten.
-  public static let bytesMax = 4_000_000
-
+  /// Bytes of a packet and its attachments together.
+  private let bytesMax: Int
   private var pending: SocketIOPacket?
   private var text = ByteBuffer()
   private var blob = ByteBuffer()
   private var ends: [Int] = []
 
-  /// An assembler that waits for no attachments. It owns no memory until it does.
-  public init() {}
+  /// An assembler that waits for no attachments and takes `bytesMax` bytes of a packet and its attachments together. It
+  /// owns no memory until it waits.
+  public init(bytesMax: Int) { self.bytesMax = bytesMax }
 
   /// Whether attachments are missing.
   public var isAwaiting: Bool { pending != nil }
@@ -61,7 +60,7 @@ public struct SocketIOAssembler: ~Copyable {
     if pending != nil { throw .unexpectedText }
     let packet = try SocketIOPacket.decode(message)
     if packet.attachments == 0 { return .packet(packet) }
-    if message.count > Self.bytesMax { throw .tooBig }
+    if message.count > bytesMax { throw .tooBig }
     pending = packet
     text.append(message)
     return .awaitsAttachments
@@ -70,7 +69,7 @@ public struct SocketIOAssembler: ~Copyable {
   /// Takes a binary message; the packet when that was its last attachment, nil when more are missing.
   public mutating func receive(binary message: Span<UInt8>) throws(SocketIOFault) -> SocketIOBinaryPacket? {
     guard let packet = pending else { throw .unexpectedBinary }
-    if text.count + blob.count + message.count > Self.bytesMax { throw .tooBig }
+    if text.count + blob.count + message.count > bytesMax { throw .tooBig }
     blob.append(message)
     ends.append(blob.count)
     if ends.count < packet.attachments { return nil }

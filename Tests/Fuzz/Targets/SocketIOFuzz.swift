@@ -86,7 +86,7 @@ enum SocketIOFuzz {
 
   /// An assembler refuses the same packet for the same reason.
   private static func checkFault(_ bytes: Span<UInt8>, _ fault: SocketIOFault) throws(FuzzFailure) {
-    var assembler = SocketIOAssembler()
+    var assembler = SocketIOAssembler(bytesMax: 4_000_000)
     do {
       _ = try assembler.receive(text: bytes)
       throw FuzzFailure(description: "assembles")
@@ -96,7 +96,7 @@ enum SocketIOFuzz {
   }
 
   private static func checkAssembly(_ bytes: Span<UInt8>, _ packet: SocketIOPacket) throws(FuzzFailure) {
-    var assembler = SocketIOAssembler()
+    var assembler = SocketIOAssembler(bytesMax: 4_000_000)
     let step = try? assembler.receive(text: bytes)
     if packet.attachments == 0 {
       try require(step == .packet(packet), "\(String(describing: step))")
