@@ -31,13 +31,10 @@ extension Shard where Kernel: ~Copyable {
   /// Answers a request for Socket.IO in the order in which its clients expect errors (PROTOCOLS 3.5).
   mutating func routeEngine(_ slot: UInt32, _ head: HTTPRequestHead, _ bytes: Span<UInt8>) -> Routed {
     let exchange = EngineExchange(head, bytes)
-    if let origin = head.origin {
-      let host = bytes.extracting(head.host ?? 0..<0)
-      if !shared.origins.allows(origin: bytes.extracting(origin), host: host) {
-        countRefusal(slot, .forbiddenOrigin)
-        refuseEngine(slot, .forbidden, EngineExchange(head, bytes, withOrigin: false))
-        return .done
-      }
+    if !isAllowedOrigin(head, bytes) {
+      countRefusal(slot, .forbiddenOrigin)
+      refuseEngine(slot, .forbidden, EngineExchange(head, bytes, withOrigin: false))
+      return .done
     }
     if head.method == .options {
       respondEngine(slot, exchange, .noContent, nil)
@@ -69,6 +66,13 @@ extension Shard where Kernel: ~Copyable {
     }
   }
 
+  /// Whether a request comes from an origin that is allowed, or from no browser (PROTOCOLS G14).
+  func isAllowedOrigin(_ head: HTTPRequestHead, _ bytes: Span<UInt8>) -> Bool {
+    guard let origin = head.origin else { return true }
+    return shared.origins.allows(
+      origin: bytes.extracting(origin), host: bytes.extracting(head.host ?? 0..<0))
+  }
+
   private mutating func refused(
     _ slot: UInt32, _ refusal: EngineIORefusal, _ exchange: consuming EngineExchange
   ) -> Routed {
@@ -95,14 +99,14 @@ extension Shard where Kernel: ~Copyable {
       return .done
     }
     guard let session = insertPollingSlot(slot) else {
-      refuseSession(slot, .serviceUnavailable)
+      refuseSession(slot, .serviceUnavailable, exchange)
       return .done
     }
     // It is one more of its address, as a WebSocket would be.
     countAddress(session)
     if connections[session].flags.contains(.limited) {
       drop(session, .httpRefused)
-      refuseSession(slot, .tooManyRequests)
+      refuseSession(slot, .tooManyRequests, exchange)
       return .done
     }
     startEngine(session, transport, query.token)
@@ -115,10 +119,8 @@ extension Shard where Kernel: ~Copyable {
   }
 
   /// Refuses a session for which there is no room.
-  private mutating func refuseSession(_ slot: UInt32, _ status: HTTPStatus) {
-    var response = HTTPResponse(status, contentType: "text/plain")
-    response.retryAfterSeconds = Limits.retryAfterSeconds
-    respond(slot, response, body: "Too many connections")
+  mutating func refuseSession(_ slot: UInt32, _ status: HTTPStatus, _ exchange: consuming EngineExchange) {
+    refuseEngine(slot, status, "Too many connections", exchange, retryAfterSeconds: Limits.retryAfterSeconds)
   }
 
   /// A slot without a socket for a client that polls; nil when the gateway holds as many connections as it may.

@@ -69,8 +69,12 @@ extension Shard where Kernel: ~Copyable {
         inbound.body = nil
         if let pending = inbound.request {
           inbound.request = nil
-          if case .post(let session, _) = pending.target { postAborted(session) }
-          respond(slot, HTTPResponse(status, contentType: "text/plain"), body: status.reason)
+          if case .post(let session, let exchange) = pending.target {
+            postAborted(session)
+            refuseEngine(slot, status, status.reason, exchange)
+          } else {
+            respond(slot, HTTPResponse(status, contentType: "text/plain"), body: status.reason)
+          }
           return false
         }
         // The answer has gone out already; all that is left is to end the connection.
@@ -104,8 +108,12 @@ extension Shard where Kernel: ~Copyable {
       identifyClient(slot, bytes.extracting(forwarded))
     }
     if connections[slot].flags.contains(.refused) || connections[slot].flags.contains(.limited) {
-      let isLimited = connections[slot].flags.contains(.limited)
-      var response = HTTPResponse(isLimited ? .tooManyRequests : .serviceUnavailable, contentType: "text/plain")
+      let status: HTTPStatus = connections[slot].flags.contains(.limited) ? .tooManyRequests : .serviceUnavailable
+      if isEngineRequest(slot, head, bytes) {
+        refuseSession(slot, status, EngineExchange(head, bytes, withOrigin: isAllowedOrigin(head, bytes)))
+        return .done
+      }
+      var response = HTTPResponse(status, contentType: "text/plain")
       response.retryAfterSeconds = Limits.retryAfterSeconds
       respond(slot, response, body: "Too many connections")
       return .done

@@ -348,13 +348,28 @@ extension Shard where Kernel: ~Copyable {
     respondEngine(slot, answer, status, answer.isUpgrade ? "text/plain" : "application/json")
   }
 
+  /// Refuses a request with a status that is not Engine.IO's own. A browser may read it like any other answer.
+  mutating func refuseEngine(
+    _ slot: UInt32, _ status: HTTPStatus, _ text: StaticString, _ exchange: consuming EngineExchange,
+    retryAfterSeconds: Int? = nil
+  ) {
+    var answer = exchange
+    answer.keepsAlive = false
+    if let refusal = Refusal(status) { countRefusal(slot, refusal) }
+    nameScratch.removeAll()
+    nameScratch.append(text)
+    respondEngine(slot, answer, status, "text/plain", retryAfterSeconds: retryAfterSeconds)
+  }
+
   /// Sends a response whose body is in `nameScratch`, with what browsers of other origins need.
   mutating func respondEngine(
-    _ slot: UInt32, _ exchange: EngineExchange, _ status: HTTPStatus, _ contentType: StaticString?
+    _ slot: UInt32, _ exchange: EngineExchange, _ status: HTTPStatus, _ contentType: StaticString?,
+    retryAfterSeconds: Int? = nil
   ) {
     if contentType == nil { nameScratch.removeAll() }
     var response = HTTPResponse(status, contentType: contentType, keepsAlive: exchange.keepsAlive)
     response.omitsBody = exchange.omitsBody
+    response.retryAfterSeconds = retryAfterSeconds
     scratch.removeAll()
     response.appendHeadLines(bodyCount: nameScratch.count, to: &scratch)
     if let origin = exchange.origin {
