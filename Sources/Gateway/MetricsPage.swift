@@ -19,6 +19,7 @@ struct MetricsPage {
     appendCloses(&text)
     appendRefusals(&text)
     appendLag(&text)
+    appendHandlers(&text)
     if let counters = shared.extensions.counters { appendBackends(counters, &text) }
     header(&text, "connections_max", "Connections that the gateway may hold.", "gauge")
     text += "martlet_connections_max \(shared.connectionsMax)\n"
@@ -42,6 +43,16 @@ struct MetricsPage {
       for refusal in Refusal.allCases {
         let count = words.load(Counters.refusalWords + Int(refusal.rawValue))
         text += "martlet_refusals_total{reactor=\"\(reactor)\",reason=\"\(refusal.label)\"} \(count)\n"
+      }
+    }
+  }
+
+  private func appendHandlers(_ text: inout String) {
+    header(&text, "handler_calls_total", "Calls of the application's handlers that ended, by outcome.", "counter")
+    for dialect in HandlerRuns.dialects {
+      for outcome in HandlerRuns.Outcome.allCases {
+        let count = shared.handlerRuns.value(outcome, dialect)
+        text += "martlet_handler_calls_total{dialect=\"\(dialect.name)\",outcome=\"\(outcome.label)\"} \(count)\n"
       }
     }
   }

@@ -115,10 +115,11 @@ extension Shard where Kernel: ~Copyable {
     ) { name, json in
       queue.push(.text(id, EventsReply.event(name ?? event, json)))
     }
+    let runs = shared.handlerRuns
     // Chats of one connection run side by side (PROTOCOLS 3.6); other handlers take its events in the order sent.
     let isStarted = startCall(slot, ordered: builtIn != .chat) {
       do {
-        try await handler(call)
+        try await runs.run(handler, call)
       } catch {
         if let text = EventsReply.failure(error) { queue.push(.text(id, text)) }
       }

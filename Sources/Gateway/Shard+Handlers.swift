@@ -44,9 +44,10 @@ extension Shard where Kernel: ~Copyable {
     let call = Call(
       dialect: .handlers, name: name, connection: id, user: userText(slot), context: message.array, outlet: outlet
     ) { _, json in outlet.send(json, to: id) }
+    let runs = shared.handlerRuns
     let isStarted = startCall(slot, ordered: true) {
       do {
-        try await handler(call)
+        try await runs.run(handler, call)
       } catch {
         outlet.send(HandlersText.text(of: error), to: id)
       }

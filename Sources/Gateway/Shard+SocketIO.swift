@@ -252,9 +252,10 @@ extension Shard where Kernel: ~Copyable {
       context: packet.argument.map { text.extracting($0.range).array } ?? Array("null".utf8),
       attachments: attachments, outlet: shared.outlet(home: number), socket: channel
     ) { name, json in channel.emit(name ?? event, json) }
+    let runs = shared.handlerRuns
     let isStarted = startCall(slot, ordered: builtIn != .chat) {
       do {
-        try await handler(call)
+        try await runs.run(handler, call)
       } catch {
         channel.fail(error, isChat: builtIn == .chat)
       }

@@ -197,7 +197,7 @@ extension Shard where Kernel: ~Copyable {
     let queue = commands
     let call = WalkerCall(
       walker, name: text, connection: id, root: userText(slot), context: checked.bytes.array,
-      outlet: shared.outlet(home: number))
+      outlet: shared.outlet(home: number), runs: shared.handlerRuns)
     let isStarted = startCall(slot, ordered: true) {
       let outcome = await call.run()
       // Behind the walker's own notifications, which went through the same queue.

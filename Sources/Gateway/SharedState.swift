@@ -50,6 +50,8 @@ final class SharedState: Sendable {
   let commands: [CommandQueue]
   /// What the application added, and the gateway's own answer to `ai:chat`.
   let extensions: Extensions
+  /// Where the calls of the application's handlers go through.
+  let handlerRuns: HandlerRuns
   /// Whether the application answers requests of the handlers dialect.
   let hasRequestHandlers: Bool
   /// Whether the application answers events, `ai:chat` aside.
@@ -101,6 +103,7 @@ final class SharedState: Sendable {
     interest = Interest()
     commands = doorbells.map { CommandQueue(doorbell: $0) }
     self.extensions = extensions.servingChat.addingBuiltInWalkers()
+    handlerRuns = HandlerRuns(log: SharedLog(logger))
     hasRequestHandlers = !extensions.requests.isEmpty
     hasEventHandlers = self.extensions.events.count > 1
     eventsProduct = EventsProduct(configuration.events)
@@ -132,7 +135,8 @@ final class SharedState: Sendable {
     }
     walkersAuthenticator = WalkersAuthenticator(verifier: walkersVerifier, accounts: endpoints.accounts)
     let walkers = WalkerEndpoint(
-      walkers: self.extensions.walkers, authenticator: walkersAuthenticator, outlet: Outlet(commands, home: 0))
+      walkers: self.extensions.walkers, authenticator: walkersAuthenticator, outlet: Outlet(commands, home: 0),
+      runs: handlerRuns)
     endpoints.runWalker = { request, name in walkers.answer(request, name: name) }
     self.endpoints = endpoints
   }

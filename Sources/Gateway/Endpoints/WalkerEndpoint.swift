@@ -9,9 +9,11 @@ struct WalkerEndpoint: Sendable {
   private let walkers: [String: Walker]
   private let authenticator: WalkersAuthenticator
   private let outlet: Outlet
+  private let runs: HandlerRuns
 
   /// The endpoint for `walkers`, which reach clients through `outlet`.
-  init(walkers: [String: Walker], authenticator: WalkersAuthenticator, outlet: Outlet) {
+  init(walkers: [String: Walker], authenticator: WalkersAuthenticator, outlet: Outlet, runs: HandlerRuns) {
+    self.runs = runs
     self.walkers = walkers
     self.authenticator = authenticator
     self.outlet = outlet
@@ -36,7 +38,7 @@ struct WalkerEndpoint: Sendable {
     }
     let call = WalkerCall(
       walker, name: name, connection: nil, root: root.isEmpty ? nil : root.bytes.string,
-      context: checked.bytes.array, outlet: outlet)
+      context: checked.bytes.array, outlet: outlet, runs: runs)
     return .later { Self.answer(await call.run()) }
   }
 

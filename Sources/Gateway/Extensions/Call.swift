@@ -1,6 +1,7 @@
 // One call of a handler: what was asked, by whom, and how to answer. Made by a reactor, used by the handler's task.
 import Dialects
 import EventLoop
+import Synchronization
 
 /// The code of an application that answers a request type, an event or a walker. It runs as a task off the reactors and
 /// is cancelled when its connection goes. What it throws becomes its dialect's error.
@@ -36,6 +37,10 @@ public final class Call: Sendable {
   /// The Socket.IO client that asked; nil elsewhere.
   private let socket: SocketIOChannel?
   private let deliver: @Sendable (String?, [UInt8]) -> Void
+  /// A failure of which the client has been told by the handler itself.
+  private let told = Lock<(any Error)?>(nil)
+  /// Whether a failure is in the log. Relaxed: set and read by the same task.
+  private let logged = Atomic<Bool>(false)
 
   /// A call whose answers go to `deliver`, with the event's name where one was given.
   init(
@@ -93,6 +98,15 @@ public final class Call: Sendable {
   public func notifySelf(_ json: [UInt8]) {
     if let connection { outlet.send(json, to: connection) }
   }
+
+  // MARK: Failures
+
+  /// A failure that the client was told of other than by throwing it.
+  var toldFailure: (any Error)? { told.withLock { $0 } }
+  /// Whether the log says already why the call fails.
+  var isFailureLogged: Bool { logged.load(ordering: .relaxed) }
+  func noteTold(_ failure: any Error) { told.withLock { $0 = failure } }
+  func noteLogged() { logged.store(true, ordering: .relaxed) }
 
   /// Waits until what was answered so far has left for a client that reads slowly, so that a long stream holds little
   /// memory. Throws `HandlerError.disconnected` when the connection has gone; returns at once over plain HTTP.

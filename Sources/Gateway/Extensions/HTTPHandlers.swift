@@ -61,9 +61,11 @@ struct HTTPHandlers: Sendable {
       switch error {
       case .cancelled: throw CancellationError()
       case .timedOut:
+        call.noteLogged()
         log.write("backend-call-failed", "timed_out", [("name", .text(call.name))])
         throw HandlerError.timedOut
       default:
+        call.noteLogged()
         log.write(
           "backend-call-failed", BackendCounters.Outcome(error).label,
           [("name", .text(call.name)), ("error", .text("\(error)"))])

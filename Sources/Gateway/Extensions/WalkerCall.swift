@@ -44,16 +44,19 @@ final class WalkerCall: Sendable {
   static let tooMany = "Too many calls"
 
   private let handler: Handler
+  private let runs: HandlerRuns
   private let call: Call
   private let reports: Lock<[[UInt8]]>
 
   /// A run of `walker` with a context that has been checked. `connection` is nil for a request, `root` for the public
   /// user.
   init(
-    _ walker: Walker, name: String, connection: ConnectionID?, root: String?, context: [UInt8], outlet: Outlet
+    _ walker: Walker, name: String, connection: ConnectionID?, root: String?, context: [UInt8], outlet: Outlet,
+    runs: HandlerRuns
   ) {
     let reports = Lock<[[UInt8]]>([])
     handler = walker.handler
+    self.runs = runs
     self.reports = reports
     call = Call(
       dialect: .walkers, name: name, connection: connection, user: root, context: context, outlet: outlet
@@ -65,7 +68,7 @@ final class WalkerCall: Sendable {
   /// Runs the walker.
   func run() async -> Outcome {
     do {
-      try await handler(call)
+      try await runs.run(handler, call)
       return .reports(reports.withLock { $0 })
     } catch HandlerError.rejected(let text) {
       return .failed(text)

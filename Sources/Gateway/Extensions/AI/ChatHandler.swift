@@ -33,6 +33,8 @@ struct ChatHandler: Sendable {
       // Nobody is there to be told.
       if Task.isCancelled || error is CancellationError { return }
       if let error = error as? HandlerError, error == .disconnected { return }
+      if responder is OpenAIResponder { call.noteLogged() }
+      call.noteTold(error)
       Self.fail(call, Self.text(of: error))
       return
     }
