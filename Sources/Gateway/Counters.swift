@@ -8,7 +8,7 @@ enum Counter: Int, CaseIterable {
   case bytesIn, bytesOut
   case posts, postsReceived, postsDropped, wakeUps
   case handovers
-  case deliveriesDropped, staleEvents, turns, busyNanoseconds, closeTimeouts
+  case deliveriesDropped, sendsRefused, staleEvents, turns, busyNanoseconds, closeTimeouts
   // Gauges.
   case connections, webSockets, subscriptions, topics, outboundWaitingBytes, postOverflow, timers
 
@@ -32,6 +32,7 @@ enum Counter: Int, CaseIterable {
     case .wakeUps: "reactor_wakeups_total"
     case .handovers: "connections_handed_over_total"
     case .deliveriesDropped: "deliveries_dropped_total"
+    case .sendsRefused: "sends_refused_total"
     case .staleEvents: "stale_events_total"
     case .turns: "event_loop_turns_total"
     case .busyNanoseconds: "event_loop_busy_nanoseconds_total"
@@ -66,6 +67,7 @@ enum Counter: Int, CaseIterable {
     case .handovers: "Connections moved to the reactor that owns their Engine.IO session."
     case .deliveriesDropped:
       "Deliveries dropped because the subscriber was too slow, whether it was then closed or not."
+    case .sendsRefused: "Messages of the application for a Socket.IO client that are no event, or no namespace's."
     case .staleEvents: "Readiness events for a connection that had already gone."
     case .turns: "Turns of the event loop."
     case .closeTimeouts: "Connections reset because the peer did not end them in time after the close."

@@ -215,6 +215,22 @@ extension Shard where Kernel: ~Copyable {
     markDirty(slot)
   }
 
+  /// Queues a text and the binary messages that belong to it for one connection: all of them, or none where they would
+  /// be too much.
+  mutating func reply(_ slot: UInt32, text: Span<UInt8>, attachments: [[UInt8]]) {
+    closeRun()
+    guard hasRoom(slot, attachments.reduce(text.count) { $0 + $1.count }) else { return }
+    enqueueReply(slot, .text, text)
+    for attachment in attachments { enqueueReply(slot, .binary, attachment.span) }
+    markDirty(slot)
+  }
+
+  private mutating func enqueueReply(_ slot: UInt32, _ opcode: Opcode, _ payload: Span<UInt8>) {
+    let segment = encodeReply(slot, opcode, payload)
+    outbox.enqueue(segment, on: &connections[slot].outbound)
+    counters.add(.messagesOut)
+  }
+
   /// Queues the text in `scratch` for one connection.
   mutating func replyWithScratch(_ slot: UInt32) {
     closeRun()

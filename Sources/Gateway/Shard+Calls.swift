@@ -55,23 +55,21 @@ extension Shard where Kernel: ~Copyable {
     for command in commands.take() {
       switch command {
       case .text(let id, let text):
-        if connections.isCurrent(id.token) { reply(id.token.index, .text, text.span) }
+        send(text, to: id)
+      case .packet(let socket, let packet, let attachments):
+        send(packet, attachments, to: socket)
       case .publish(let space, let name, let text):
         publish(space, name, text)
       case .broadcast(let channel, let data):
         broadcast(channel, data)
       case .answer(let id, let answer):
         if connections.isCurrent(id.token) { finishAnswer(id.token.index, answer) }
-      case .emit(let room, let event, let data):
-        emit(room, event, data)
-      case .room(let id, let form, let room, let joins):
-        if connections.isCurrent(id.token) { changeRoom(id.token.index, form, room, joins: joins) }
-      case .request(let id, let namespace, let event, let data, let waiter):
-        if connections.isCurrent(id.token) {
-          request(id.token.index, namespace, event, data, waiter)
-        } else {
-          waiter.fail()
-        }
+      case .emit(let room, let namespace, let event, let data):
+        emit(room, namespace, event, data)
+      case .room(let id, let socket, let room, let joins):
+        changeRoom(id, socket, room, joins: joins)
+      case .request(let socket, let event, let data, let attachments, let waiter):
+        request(socket, event, data, attachments, waiter)
       case .adopt(let handover):
         adopt(handover)
       case .callEnded(let id, let isOrdered):

@@ -111,7 +111,8 @@ extension Shard where Kernel: ~Copyable {
     let call = Call(
       dialect: .events, name: event, connection: id, user: userText(slot),
       context: data.map { message.extracting($0.range).array } ?? Array("null".utf8),
-      outlet: shared.outlet(home: number)
+      outlet: shared.outlet(home: number), session: Self.text(connections[slot].place, users).string,
+      socketId: Self.text(connections[slot].alias, users).string
     ) { name, json in
       queue.push(.text(id, EventsReply.event(name ?? event, json)))
     }

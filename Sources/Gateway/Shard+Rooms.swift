@@ -1,11 +1,14 @@
-// Rooms of the events dialect as topics: joining, leaving, and broadcasting in the form that each kind of client reads.
-// The reactor's thread.
+// Rooms of the events dialect: who is in them, and broadcasting to them in the form that each kind of client reads. The
+// reactor's thread.
 import Buffers
 import Dialects
+import EventLoop
 import Topics
 
 extension Shard where Kernel: ~Copyable {
-  /// Joins the rooms that every socket is in: everyone, its own id, its session and its user.
+  // MARK: Rooms that one is in by who one is
+
+  /// Joins the rooms that every socket of Socket.IO is in: everyone, its own id, its session and its user.
   mutating func joinRooms(_ slot: UInt32, _ form: UInt8, _ id: [UInt8], _ token: [UInt8], _ user: [UInt8]?) {
     closeRun()
     guard connections[slot].phase == .open else { return }
@@ -16,7 +19,7 @@ extension Shard where Kernel: ~Copyable {
   }
 
   /// Joins one room; again is once.
-  mutating func joinRoom(_ slot: UInt32, _ form: UInt8, _ room: [UInt8]) {
+  private mutating func joinRoom(_ slot: UInt32, _ form: UInt8, _ room: [UInt8]) {
     nameScratch.removeAll()
     RoomTopic.append(form: form, room: room.span, to: &nameScratch)
     let space = Space.eventRooms.rawValue
@@ -25,7 +28,7 @@ extension Shard where Kernel: ~Copyable {
   }
 
   /// Leaves one room.
-  mutating func leaveRoom(_ slot: UInt32, _ form: UInt8, _ room: [UInt8]) {
+  private mutating func leaveRoom(_ slot: UInt32, _ form: UInt8, _ room: [UInt8]) {
     nameScratch.removeAll()
     RoomTopic.append(form: form, room: room.span, to: &nameScratch)
     let space = Space.eventRooms.rawValue
@@ -38,46 +41,53 @@ extension Shard where Kernel: ~Copyable {
     topics.unsubscribe(&connections[slot].subscriptions) { $0[0] == form }
   }
 
-  /// Changes a room's membership for a handler, within the configured number of subscriptions.
-  mutating func changeRoom(_ slot: UInt32, _ form: UInt8, _ room: [UInt8], joins: Bool) {
+  // MARK: Rooms that handlers choose
+
+  /// Changes a room's membership for a handler, within the limits of subscriptions. Everyone is in the empty room and
+  /// stays there. A socket that has left its namespace meanwhile joins nothing.
+  mutating func changeRoom(_ id: ConnectionID, _ socket: SocketIOReference?, _ room: [UInt8], joins: Bool) {
     closeRun()
-    guard connections[slot].phase == .open, !joins || isJoined(slot, form) else { return }
+    let slot = id.token.index
+    guard connections.isCurrent(id.token), connections[slot].phase == .open, !room.isEmpty else { return }
+    if let socket {
+      guard hasSocket(slot, socket) else { return }
+    } else {
+      guard connections[slot].role == .events else { return }
+    }
+    let form = socket.map { RoomTopic.form($0.namespace) } ?? RoomTopic.native
     if !joins {
       leaveRoom(slot, form, room)
-    } else if Int(connections[slot].subscriptions.count) < limits.subscriptionsPerConnectionMax {
+    } else if room.count > limits.channelNameBytesMax {
+      countRefusal(slot, .invalidChannel)
+    } else if Int(connections[slot].subscriptions.count) >= limits.subscriptionsPerConnectionMax {
+      countRefusal(slot, .tooManySubscriptions)
+    } else {
       joinRoom(slot, form, room)
     }
   }
 
-  /// Whether a connection still reads this form: a handler may be at work for a namespace that its client has left.
-  private mutating func isJoined(_ slot: UInt32, _ form: UInt8) -> Bool {
-    if connections[slot].role != .socketIO { return true }
-    let isJoined = engines.read(connections[slot].engine) { engine in
-      engine.client.sockets.contains { RoomTopic.form($0.namespace) == form }
-    }
-    return isJoined == true
-  }
+  // MARK: Broadcasting
 
   /// Sends an event to everyone in a room: encoded once for native connections and once for each namespace that has
-  /// somebody there.
-  mutating func emit(_ room: [UInt8], _ event: String, _ json: [UInt8]) {
-    if let audience = roomAudience(RoomTopic.native, room) {
-      scratch.removeAll()
-      EventsEncoder.append(event.utf8.span, body: json.span, .native, to: &scratch)
-      publishScratch(to: audience, data: 0..<0)
-    }
-    for namespace in SocketIONamespace.allCases {
-      guard let audience = roomAudience(RoomTopic.form(namespace), room) else { continue }
+  /// somebody there. Where a namespace is named only those in it get the event.
+  mutating func emit(_ room: [UInt8], _ only: SocketIONamespace?, _ event: String, _ json: [UInt8]) {
+    if only == nil { emitNative(room, event, json) }
+    for namespace in SocketIONamespace.allCases where only == nil || only == namespace {
+      nameScratch.removeAll()
+      RoomTopic.append(form: RoomTopic.form(namespace), room: room.span, to: &nameScratch)
+      guard let audience = audience(space: Space.eventRooms.rawValue) else { continue }
       scratch.removeAll()
       scratch.append(SocketIOChannel.event(event, json, namespace).span)
       publishScratch(to: audience, data: 0..<0)
     }
   }
 
-  /// Who is in a room, among those who read one form.
-  private mutating func roomAudience(_ form: UInt8, _ room: [UInt8]) -> Audience? {
+  private mutating func emitNative(_ room: [UInt8], _ event: String, _ json: [UInt8]) {
     nameScratch.removeAll()
-    RoomTopic.append(form: form, room: room.span, to: &nameScratch)
-    return audience(space: Space.eventRooms.rawValue)
+    RoomTopic.append(form: RoomTopic.native, room: room.span, to: &nameScratch)
+    guard let audience = audience(space: Space.eventRooms.rawValue) else { return }
+    scratch.removeAll()
+    EventsEncoder.append(event.utf8.span, body: json.span, .native, to: &scratch)
+    publishScratch(to: audience, data: 0..<0)
   }
 }

@@ -60,7 +60,9 @@ extension Shard where Kernel: ~Copyable {
       receiveEvent(slot, socket, packet, text, attachments)
     case .acknowledgement, .binaryAcknowledgement:
       guard let payload = packet.payload else { return }
-      acknowledged(slot, namespace, packet.id, text.extracting(payload.range).array)
+      let acknowledgement = Acknowledgement(
+        arguments: text.extracting(payload.range).array, attachments: attachments)
+      acknowledged(slot, namespace, packet.id, acknowledgement)
     case .disconnect:
       leaveNamespace(slot, socket)
     case .connect, .connectError:
@@ -96,10 +98,11 @@ extension Shard where Kernel: ~Copyable {
       refuseNamespace(slot, name, "Invalid or expired session token")
       return
     }
-    let socket = SocketIOSocket(
-      namespace: namespace, id: SocketIOClient.makeID(), token: token, userId: session.userId.map { Array($0.utf8) },
-      isLoggedIn: session.isLoggedIn)
     engine = engines.take(connections[slot].engine)!
+    engine.client.lastSerial &+= 1
+    let socket = SocketIOSocket(
+      namespace: namespace, serial: engine.client.lastSerial, id: SocketIOClient.makeID(), token: token,
+      userId: session.userId.map { Array($0.utf8) }, isLoggedIn: session.isLoggedIn)
     engine.client.sockets.append(socket)
     engine.hasJoined = true
     engines.putBack(engine, at: connections[slot].engine)
@@ -157,9 +160,7 @@ extension Shard where Kernel: ~Copyable {
   /// Begins a packet in `scratch`.
   private mutating func begin(_ kind: SocketIOPacket.Kind, _ namespace: SocketIONamespace) {
     scratch.removeAll()
-    EngineIOPacket.begin(.message, to: &scratch)
-    scratch.append(UInt8(ascii: "0") + kind.rawValue)
-    namespace.appendPrefix(to: &scratch)
+    SocketIOChannel.begin(kind, namespace, to: &scratch)
   }
 
   // MARK: Events
@@ -187,7 +188,10 @@ extension Shard where Kernel: ~Copyable {
     var timestamp = ByteBuffer(capacity: TimestampClock.textCount)
     Self.copy(clock, to: &timestamp)
     let returnsData = (event == .echo || event == .message) && !attachments.isEmpty
-    beginEvent(socket.namespace, attachments: returnsData ? attachments.count : 0)
+    scratch.removeAll()
+    SocketIOChannel.begin(
+      returnsData ? .binaryEvent : .event, socket.namespace, attachments: returnsData ? attachments.count : 0,
+      to: &scratch)
     switch event {
     case .ping:
       EventsEncoder.open("pong", .socketIO, to: &scratch)
@@ -212,23 +216,13 @@ extension Shard where Kernel: ~Copyable {
       return
     }
     EventsEncoder.close(.socketIO, to: &scratch)
-    replyWithScratch(slot)
-    if returnsData {
-      for attachment in attachments { reply(slot, .binary, attachment.span) }
-    }
+    if returnsData { replyWithScratch(slot, attachments) } else { replyWithScratch(slot) }
   }
 
-  /// Begins an event in `scratch`.
-  private mutating func beginEvent(_ namespace: SocketIONamespace, attachments: Int) {
-    if attachments == 0 {
-      begin(.event, namespace)
-      return
-    }
-    scratch.removeAll()
-    scratch.append("45")
-    scratch.append(decimal: attachments)
-    scratch.append("-")
-    namespace.appendPrefix(to: &scratch)
+  /// Sends the packet in `scratch` and its attachments.
+  private mutating func replyWithScratch(_ slot: UInt32, _ attachments: [[UInt8]]) {
+    let text = scratch.bytes.array
+    reply(slot, text: text.span, attachments: attachments)
   }
 
   private static func copy(_ clock: borrowing TimestampClock, to out: inout ByteBuffer) { out.append(clock.iso) }
@@ -244,13 +238,15 @@ extension Shard where Kernel: ~Copyable {
     JSONString.decode(text, name, into: &nameScratch)
     let event = nameScratch.bytes.string
     guard let handler = shared.extensions.events[event] else { return false }
-    let channel = SocketIOChannel(
-      connection: connectionID(slot), namespace: socket.namespace, acknowledgement: packet.id, queue: commands)
+    let reference = SocketIOReference(
+      connection: connectionID(slot), namespace: socket.namespace, serial: socket.serial)
+    let channel = SocketIOChannel(socket: reference, acknowledgement: packet.id, queue: commands)
     let call = Call(
-      dialect: .events, name: event, connection: channel.connection,
+      dialect: .events, name: event, connection: reference.connection,
       user: socket.userId.map { String(decoding: $0, as: UTF8.self) },
       context: packet.argument.map { text.extracting($0.range).array } ?? Array("null".utf8),
-      attachments: attachments, outlet: shared.outlet(home: number), socket: channel
+      attachments: attachments, outlet: shared.outlet(home: number), socket: channel,
+      session: socket.token.span.string, socketId: socket.id.span.string
     ) { name, json in channel.emit(name ?? event, json) }
     let runs = shared.handlerRuns
     let isStarted = startCall(slot, ordered: builtIn != .chat) {
@@ -267,43 +263,89 @@ extension Shard where Kernel: ~Copyable {
     return true
   }
 
-  // MARK: Requests to a client
+  // MARK: What handlers send
+
+  /// Whether a socket is still joined.
+  mutating func hasSocket(_ slot: UInt32, _ socket: SocketIOReference) -> Bool {
+    guard connections.isCurrent(socket.connection.token), connections[slot].role == .socketIO else { return false }
+    return engines.read(connections[slot].engine) { $0.client.has(socket) } == true
+  }
+
+  /// Sends a packet and its attachments to a socket, unless its client has left the namespace.
+  mutating func send(_ packet: [UInt8], _ attachments: [[UInt8]], to socket: SocketIOReference) {
+    let slot = socket.connection.token.index
+    if hasSocket(slot, socket) { reply(slot, text: packet.span, attachments: attachments) }
+  }
+
+  /// Sends a text to one connection. A Socket.IO client gets a native event as a packet of the namespace that it joined
+  /// first; what is no event could not be read by it, and is not sent.
+  mutating func send(_ text: [UInt8], to id: ConnectionID) {
+    guard connections.isCurrent(id.token) else { return }
+    let slot = id.token.index
+    if connections[slot].role != .socketIO {
+      reply(slot, .text, text.span)
+      return
+    }
+    guard let first = engines.read(connections[slot].engine, { $0.client.sockets.first }) ?? nil else {
+      refuseSend(slot, "no_namespace")
+      return
+    }
+    if let packet = SocketIOChannel.packet(native: text, first.namespace) {
+      reply(slot, .text, packet.span)
+    } else {
+      refuseSend(slot, "not_an_event")
+    }
+  }
+
+  private mutating func refuseSend(_ slot: UInt32, _ reason: StaticString) {
+    counters.add(.sendsRefused)
+    let client = connections[slot].client
+    log.log(
+      .warning, "send-refused", reason: reason, nowMilliseconds: Int(now), [("client", .text(client.description))])
+  }
 
   /// Asks a client something that it acknowledges.
   mutating func request(
-    _ slot: UInt32, _ namespace: SocketIONamespace, _ event: [UInt8], _ json: [UInt8], _ waiter: AcknowledgementWaiter
+    _ socket: SocketIOReference, _ event: [UInt8], _ json: [UInt8], _ attachments: [[UInt8]],
+    _ waiter: AcknowledgementWaiter
   ) {
+    let slot = socket.connection.token.index
+    guard hasSocket(slot, socket) else {
+      waiter.fail()
+      return
+    }
     var id = 0
-    let isJoined = engines.read(connections[slot].engine) { $0.client.socket(namespace) != nil }
     var pending = 0
     withEngine(slot) { engine in
       // Those that nobody waits for any more, because the client took too long.
       engine.client.requests = engine.client.requests.filter { !$0.value.waiter.isOver }
       pending = engine.client.requests.count
     }
-    guard isJoined == true, pending < limits.callsPerConnectionMax else {
+    guard pending < limits.callsPerConnectionMax else {
       waiter.fail()
       return
     }
     withEngine(slot) { engine in
       engine.client.lastRequest += 1
       id = engine.client.lastRequest
-      engine.client.requests[id] = PendingAcknowledgement(namespace: namespace, waiter: waiter)
+      engine.client.requests[id] = PendingAcknowledgement(namespace: socket.namespace, waiter: waiter)
     }
-    begin(.event, namespace)
-    scratch.append(decimal: id)
+    scratch.removeAll()
+    SocketIOChannel.begin(
+      attachments.isEmpty ? .event : .binaryEvent, socket.namespace, attachments: attachments.count, id: id,
+      to: &scratch)
     EventsEncoder.append(event.span, body: json.span, .socketIO, to: &scratch)
-    replyWithScratch(slot)
+    replyWithScratch(slot, attachments)
   }
 
   /// A client has acknowledged a request. An id that nobody asked with is ignored.
   private mutating func acknowledged(
-    _ slot: UInt32, _ namespace: SocketIONamespace, _ id: Int, _ arguments: [UInt8]
+    _ slot: UInt32, _ namespace: SocketIONamespace, _ id: Int, _ acknowledgement: Acknowledgement
   ) {
     withEngine(slot) { engine in
       guard let request = engine.client.requests[id], request.namespace == namespace else { return }
       engine.client.requests[id] = nil
-      request.waiter.resume(arguments)
+      request.waiter.resume(acknowledgement)
     }
   }
 }

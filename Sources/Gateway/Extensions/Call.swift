@@ -34,6 +34,10 @@ public final class Call: Sendable {
   public let outlet: Outlet
   /// Binary attachments of an event over Socket.IO, which `context` names by placeholders.
   public let attachments: [[UInt8]]
+  /// The token of the session that asked (`events`); nil elsewhere. Whoever knows it is let in.
+  public let session: String?
+  /// The id of the socket that asked (`events`), as its client knows it; nil elsewhere.
+  public let socketId: String?
   /// The Socket.IO client that asked; nil elsewhere.
   private let socket: SocketIOChannel?
   private let deliver: @Sendable (String?, [UInt8]) -> Void
@@ -45,8 +49,8 @@ public final class Call: Sendable {
   /// A call whose answers go to `deliver`, with the event's name where one was given.
   init(
     dialect: Dialect, name: String, connection: ConnectionID?, user: String?, context: [UInt8],
-    attachments: [[UInt8]] = [], outlet: Outlet, socket: SocketIOChannel? = nil,
-    deliver: @escaping @Sendable (String?, [UInt8]) -> Void
+    attachments: [[UInt8]] = [], outlet: Outlet, socket: SocketIOChannel? = nil, session: String? = nil,
+    socketId: String? = nil, deliver: @escaping @Sendable (String?, [UInt8]) -> Void
   ) {
     self.dialect = dialect
     self.name = name
@@ -56,6 +60,8 @@ public final class Call: Sendable {
     self.attachments = attachments
     self.outlet = outlet
     self.socket = socket
+    self.session = session
+    self.socketId = socketId
     self.deliver = deliver
   }
 
@@ -66,22 +72,43 @@ public final class Call: Sendable {
   /// Answers with an event of another name (`events`); elsewhere as `reply(_:)`.
   public func reply(event: String, _ json: [UInt8]) { deliver(event, json) }
 
+  /// Answers a Socket.IO client with an event and binary attachments, ten at most, which `json` names by placeholders:
+  /// `{"_placeholder":true,"num":0}` for the first. Throws `AttachmentError`.
+  public func reply(event: String, _ json: [UInt8], attachments: [[UInt8]]) throws {
+    guard let socket else { throw AttachmentError.notSocketIO }
+    try socket.emit(event, json, attachments)
+  }
+
   /// Whether a Socket.IO client waits for an acknowledgement.
   public var wantsAcknowledgement: Bool { (socket?.acknowledgement ?? -1) >= 0 }
 
   /// Acknowledges the event of a Socket.IO client with one argument, raw JSON; nothing where it wants none.
   public func acknowledge(_ json: [UInt8]) { socket?.acknowledge(json) }
 
+  /// The same with binary attachments, ten at most, which `json` names by placeholders. Throws `AttachmentError`.
+  public func acknowledge(_ json: [UInt8], attachments: [[UInt8]]) throws {
+    try socket?.acknowledge(json, attachments)
+  }
+
   /// Sends an event to the asking Socket.IO client and waits for its acknowledgement, whose arguments are a JSON array.
   /// Throws `HandlerError.timedOut`, or `.disconnected` when the client has gone or speaks no Socket.IO.
   public func request(
     event: String, _ json: [UInt8], timeout: Duration = .seconds(10)
   ) async throws -> [UInt8] {
-    guard let socket else { throw HandlerError.disconnected }
-    return try await socket.request(event, json, timeout: timeout)
+    try await ask(event: event, json, timeout: timeout).arguments
   }
 
-  /// Joins the asking connection to a room of the `events` dialect.
+  /// The same with binary attachments, which may go either way. Throws `AttachmentError` too.
+  public func ask(
+    event: String, _ json: [UInt8], attachments: [[UInt8]] = [], timeout: Duration = .seconds(10)
+  ) async throws -> Acknowledgement {
+    guard let socket else { throw HandlerError.disconnected }
+    return try await socket.request(event, json, attachments, timeout: timeout)
+  }
+
+  /// Joins the asking connection to a room of the `events` dialect; a Socket.IO client with the socket that asked. Past
+  /// `limits.subscriptionsPerConnectionMax` rooms, or with a name of over `limits.channelNameBytesMax` bytes, nothing
+  /// is joined, and that is counted and logged.
   public func join(room: String) { changeRoom(room, joins: true) }
 
   /// Takes the asking connection out of a room.
@@ -89,14 +116,18 @@ public final class Call: Sendable {
 
   private func changeRoom(_ room: String, joins: Bool) {
     guard dialect == .events, let connection else { return }
-    let form = socket.map { RoomTopic.form($0.namespace) } ?? RoomTopic.native
-    outlet.changeRoom(connection, form, room, joins: joins)
+    outlet.changeRoom(connection, socket?.socket, room, joins: joins)
   }
 
-  /// Sends raw JSON to the asking connection as it is, beside the answer (`walkers`: `notify_self`). Nothing happens
-  /// for a request over plain HTTP.
+  /// Sends raw JSON to the asking connection as it is, beside the answer (`walkers`: `notify_self`). A Socket.IO client
+  /// is sent the event that it asks for by the native form, `{"event":E,"data":D}`, as `Outlet.send` does. Nothing
+  /// happens for a request over plain HTTP.
   public func notifySelf(_ json: [UInt8]) {
-    if let connection { outlet.send(json, to: connection) }
+    if let socket {
+      socket.sendNative(json)
+    } else if let connection {
+      outlet.send(json, to: connection)
+    }
   }
 
   // MARK: Failures

@@ -7,20 +7,22 @@ import Synchronization
 
 /// One request to a reactor. A connection that has gone is ignored.
 enum Command: Sendable {
-  /// One text frame to one connection.
+  /// One text frame to one connection. For a Socket.IO client it must be a native event, which becomes a packet.
   case text(ConnectionID, [UInt8])
+  /// A packet to one socket of a Socket.IO client, and its attachments.
+  case packet(SocketIOReference, [UInt8], [[UInt8]])
   /// One text frame, as it is, to every subscriber of a topic on every reactor.
   case publish(Space, name: [UInt8], text: [UInt8])
   /// A broadcast on a channel of the channels dialect; `data` is raw JSON and filters apply (PROTOCOLS 2.4).
   case broadcast(channel: [UInt8], data: [UInt8])
   /// The response that a connection waits for.
   case answer(ConnectionID, HTTPAnswer)
-  /// An event to everyone in a room of the events dialect.
-  case emit(room: [UInt8], event: String, [UInt8])
-  /// A connection joins a room of the events dialect, or leaves it; `form` is what it reads.
-  case room(ConnectionID, form: UInt8, [UInt8], joins: Bool)
-  /// An event to a Socket.IO client, and who waits for its acknowledgement.
-  case request(ConnectionID, SocketIONamespace, event: [UInt8], [UInt8], AcknowledgementWaiter)
+  /// An event to everyone in a room of the events dialect; where a namespace is named, only to those who joined it.
+  case emit(room: [UInt8], SocketIONamespace?, event: String, [UInt8])
+  /// A connection joins a room of the events dialect, or leaves it; a Socket.IO client does so with one socket.
+  case room(ConnectionID, SocketIOReference?, [UInt8], joins: Bool)
+  /// An event with attachments to a Socket.IO client, and who waits for its acknowledgement.
+  case request(SocketIOReference, event: [UInt8], [UInt8], [[UInt8]], AcknowledgementWaiter)
   /// A connection that belongs to this reactor.
   case adopt(Handover)
   /// A call of the connection has ended; whatever it sent lies before this in the queue.
@@ -32,13 +34,15 @@ enum Command: Sendable {
   var byteCount: Int {
     switch self {
     case .text(_, let text): text.count
+    case .packet(_, let text, let attachments): attachments.reduce(text.count) { $0 + $1.count }
     case .publish(_, let name, let text): name.count + text.count
     case .broadcast(let channel, let data): channel.count + data.count
     case .answer(_, let answer): answer.body.count
     case .adopt(let handover): handover.received.count + handover.unsent.count
-    case .emit(let room, let event, let data): room.count + event.utf8.count + data.count
+    case .emit(let room, _, let event, let data): room.count + event.utf8.count + data.count
     case .room(_, _, let room, _): room.count
-    case .request(_, _, let event, let data, _): event.count + data.count
+    case .request(_, let event, let data, let attachments, _):
+      attachments.reduce(event.count + data.count) { $0 + $1.count }
     case .callEnded, .awaitRoom: 0
     }
   }

@@ -14,7 +14,9 @@ public struct Outlet: Sendable {
     self.home = home
   }
 
-  /// Sends one text message to one connection.
+  /// Sends one text message to one connection, as it is. A client of Socket.IO can only be sent events: the text must be
+  /// a native one, `{"event":E,"data":D}`, and becomes the packet `42["E",D]` of the namespace that the client joined
+  /// first. Anything else is not sent, which is logged (`send-refused`) and counted.
   public func send(_ text: [UInt8], to connection: ConnectionID) {
     queues[connection.reactor].push(.text(connection, text))
   }
@@ -59,15 +61,21 @@ public struct Outlet: Sendable {
     for name in names { queues[home].push(.publish(space, name: [UInt8](name.utf8), text: data)) }
   }
 
-  /// Sends an event with raw JSON to everyone in a room of the `events` dialect. Native and Socket.IO clients are in
-  /// rooms that handlers joined; Socket.IO clients also in their socket id's, `session:<token>`, `user:<id>`, and the
-  /// empty room, which is all of them.
-  public func emit(event: String, data: [UInt8], room: String = "") {
-    queues[home].push(.emit(room: [UInt8](room.utf8), event: event, data))
+  /// Sends an event with raw JSON to everyone in a room of the `events` dialect, natively and over Socket.IO. Clients
+  /// are in the rooms that handlers had them join, and by themselves in those of their socket's id, `session:<token>`,
+  /// `user:<id>`, and the empty room, which is everyone. Where one of Socket.IO's namespaces is named, only those who
+  /// joined it; a namespace that does not exist has nobody.
+  public func emit(event: String, data: [UInt8], room: String = "", namespace: String? = nil) {
+    var only: SocketIONamespace?
+    if let namespace {
+      only = SocketIONamespace(name: namespace)
+      if only == nil { return }
+    }
+    queues[home].push(.emit(room: [UInt8](room.utf8), only, event: event, data))
   }
 
-  func changeRoom(_ connection: ConnectionID, _ form: UInt8, _ room: String, joins: Bool) {
-    queues[connection.reactor].push(.room(connection, form: form, [UInt8](room.utf8), joins: joins))
+  func changeRoom(_ connection: ConnectionID, _ socket: SocketIOReference?, _ room: String, joins: Bool) {
+    queues[connection.reactor].push(.room(connection, socket, [UInt8](room.utf8), joins: joins))
   }
 
   /// Waits until a connection has room for more output.

@@ -32,6 +32,12 @@ enum SocketIONamespace: UInt8, CaseIterable, Sendable {
     return nil
   }
 
+  /// The namespace of this name, `/` for the default one; nil for what is not served.
+  init?(name: String) {
+    guard let found = Self.allCases.first(where: { $0.name.description == name }) else { return nil }
+    self = found
+  }
+
   /// Appends what stands between a packet's type and its payload.
   func appendPrefix(to out: inout ByteBuffer) {
     if self == .root { return }
@@ -43,6 +49,8 @@ enum SocketIONamespace: UInt8, CaseIterable, Sendable {
 /// One socket: a namespace joined.
 struct SocketIOSocket {
   let namespace: SocketIONamespace
+  /// Tells it from those that the connection had in this namespace before.
+  let serial: UInt32
   /// The id that clients see, 20 characters; not the session's.
   let id: [UInt8]
   let token: [UInt8]
@@ -63,6 +71,8 @@ struct SocketIOClient: ~Copyable {
   var handshakeToken: [UInt8]?
   /// At most one for each namespace.
   var sockets: [SocketIOSocket] = []
+  /// Sockets there have been.
+  var lastSerial: UInt32 = 0
   var assembler = SocketIOAssembler(bytesMax: Limits.socketIOPacketBytesMax)
   /// Requests to the client that wait for its acknowledgement, by id.
   var requests: [Int: PendingAcknowledgement] = [:]
@@ -71,6 +81,9 @@ struct SocketIOClient: ~Copyable {
   init() {}
 
   func socket(_ namespace: SocketIONamespace) -> SocketIOSocket? { sockets.first { $0.namespace == namespace } }
+
+  /// Whether that very socket is still joined.
+  func has(_ reference: SocketIOReference) -> Bool { socket(reference.namespace)?.serial == reference.serial }
 
   /// A fresh id of a socket: 15 random bytes in base64url.
   static func makeID() -> [UInt8] {
