@@ -36,8 +36,9 @@ extension Shard where Kernel: ~Copyable {
   }
 
   /// Publishes the message in `scratch`, whose topic's name is in `nameScratch`. `data` is what filters look at, as a
-  /// range of `scratch`. Step 6 of the data path.
-  mutating func publishScratch(to audience: Audience, data: Range<Int>) {
+  /// range of `scratch`. Returns the frame. Step 6 of the data path.
+  @discardableResult
+  mutating func publishScratch(to audience: Audience, data: Range<Int>) -> Segment {
     var name = Segment(chunk: 0, start: 0, end: 0)
     if audience.reactors != 0 {
       // Name and frame in one chunk. Within a run of publishes to the same topic the name is written once.
@@ -55,6 +56,7 @@ extension Shard where Kernel: ~Copyable {
     if let topic = audience.topic {
       deliver(topic, frame, Segment(chunk: frame.chunk, start: dataStart, end: dataEnd))
     }
+    return frame
   }
 
   /// Where the topic's name lies in the current chunk for other reactors to read: the same place as for the last post
@@ -145,23 +147,33 @@ extension Shard where Kernel: ~Copyable {
     var delivered = 0
     for index in 0..<count {
       let member = topics.filteredMembers(of: topic)[index]
-      guard matches(member.subscription, data) else { continue }
-      let slot = member.connection
-      if connections[slot].deflate != 0 {
-        compressing.append(slot)
-        continue
-      }
-      let isBlocked = connections[slot].outbound.isBlocked
-      if isBlocked && connections[slot].outbound.byteCount + frame.count > limits.outboundBytesMax {
-        slow.append(slot)
-        continue
-      }
-      outbox.enqueue(frame, on: &connections[slot].outbound)
-      delivered += 1
-      markDirty(slot)
+      if matches(member.subscription, data) && queue(frame, for: member.connection) { delivered += 1 }
     }
-    if !compressing.isEmpty { delivered += queueCompressed(frame) }
-    counters.add(.deliveries, delivered)
+    finishDelivery(of: frame, delivered)
+  }
+
+  /// Queues a frame for one of those it goes to; false when it is too slow, or gets the frame compressed in the end.
+  @inline(__always)
+  mutating func queue(_ frame: Segment, for slot: UInt32) -> Bool {
+    if connections[slot].deflate != 0 {
+      compressing.append(slot)
+      return false
+    }
+    if connections[slot].outbound.isBlocked
+      && connections[slot].outbound.byteCount + frame.count > limits.outboundBytesMax
+    {
+      slow.append(slot)
+      return false
+    }
+    outbox.enqueue(frame, on: &connections[slot].outbound)
+    markDirty(slot)
+    return true
+  }
+
+  /// Ends the delivery of one frame, which `delivered` connections have got.
+  mutating func finishDelivery(of frame: Segment, _ delivered: Int) {
+    let compressed = compressing.isEmpty ? 0 : queueCompressed(frame)
+    counters.add(.deliveries, delivered + compressed)
     if !slow.isEmpty { punishSlow(1) }
   }
 

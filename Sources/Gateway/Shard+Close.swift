@@ -42,6 +42,7 @@ extension Shard where Kernel: ~Copyable {
     connections[slot].phase = .closing
     if connections[slot].flags.contains(.hasCalls) { cancelCalls(slot) }
     topics.unsubscribeAll(&connections[slot].subscriptions)
+    if connections[slot].role == .events { leavePersonalRooms(slot) }
     // Polling goes on at once, and not when the probing WebSocket has gone.
     if connections[slot].role == .engineProbe && connections[slot].engine != Pool<EngineSession>.none {
       probeAborted(connections[slot].engine, connections.token(of: slot))
@@ -87,6 +88,7 @@ extension Shard where Kernel: ~Copyable {
     counters.countClose(isEnding ? connection.reason : reason)
     if shared.listeners[Int(connection.listener)].isAdmin { adminCount -= 1 }
     topics.unsubscribeAll(&connections[slot].subscriptions)
+    if connection.role == .events { leavePersonalRooms(slot) }
     outbox.clear(&connections[slot].outbound)
     if connection.flags.contains(.announced) { recordLifecycle(.disconnected, slot) }
     users.release(connection.user)

@@ -16,18 +16,28 @@ extension Shard where Kernel: ~Copyable {
     else {
       return .refuse(.unauthorized, "Invalid or expired session token")
     }
-    connections[slot].place = users.intern(nameScratch)
+    connections[slot].place = intern(.session)
     if let user = session.userId { connections[slot].user = users.intern(user.utf8.span) }
     if session.isLoggedIn { connections[slot].flags.insert(.authenticated) }
     nameScratch.removeAll()
     EventsID.append(
       "ws", milliseconds: clock.milliseconds, random: .random(in: .min ... .max), to: &nameScratch)
-    connections[slot].alias = users.intern(nameScratch)
+    connections[slot].alias = intern(.socket)
     return .accept(subprotocol: nil)
   }
 
-  /// The first message of a connection (PROTOCOLS 3.3).
+  /// Interns the text in `nameScratch` as the name of a personal room of this kind.
+  private mutating func intern(_ kind: PersonalRooms.Kind) -> UInt32 { Self.intern(nameScratch, kind, &users) }
+
+  private static func intern(
+    _ name: borrowing ByteBuffer, _ kind: PersonalRooms.Kind, _ users: inout InternTable
+  ) -> UInt32 {
+    users.intern(name.bytes, space: kind.space, hash: InternTable.hash(name.bytes, space: kind.space))
+  }
+
+  /// The first message of a connection (PROTOCOLS 3.3). Whoever has it gets what is sent to everyone from then on.
   mutating func welcomeEvents(_ slot: UInt32) {
+    joinNativeRooms(slot)
     scratch.removeAll()
     EventsEncoder.open("connected", .native, to: &scratch)
     Self.encodeWelcome(shared.eventsProduct, users, connections[slot], to: &scratch)

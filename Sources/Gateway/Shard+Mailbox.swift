@@ -1,5 +1,6 @@
 // Between reactors: posting published frames by reference, and taking those of others. The reactor's thread.
 import Buffers
+import Dialects
 import EventLoop
 import Topics
 
@@ -82,9 +83,10 @@ extension Shard where Kernel: ~Copyable {
     let chunk = outbox.adopt(post.chunk)
     adoptedBytes += Int(post.frameEnd - post.frameStart)
     let name = Segment(chunk: chunk, start: post.nameStart, end: post.nameEnd)
-    guard let topic = topics.find(outbox.bytes(name), space: post.space, hash: post.hash) else { return }
-    deliver(
-      topic, Segment(chunk: chunk, start: post.frameStart, end: post.frameEnd),
-      Segment(chunk: chunk, start: post.dataStart, end: post.dataEnd))
+    let frame = Segment(chunk: chunk, start: post.frameStart, end: post.frameEnd)
+    if let topic = topics.find(outbox.bytes(name), space: post.space, hash: post.hash) {
+      deliver(topic, frame, Segment(chunk: chunk, start: post.dataStart, end: post.dataEnd))
+    }
+    if post.space == Space.eventRooms.rawValue { deliverPersonal(name, frame) }
   }
 }

@@ -18,6 +18,25 @@ extension Shard where Kernel: ~Copyable {
     if let user { joinRoom(slot, form, Array("user:".utf8) + user) }
   }
 
+  /// The same for a native connection: everyone is a topic, the others are lists under the names that the connection
+  /// has interned.
+  mutating func joinNativeRooms(_ slot: UInt32) {
+    closeRun()
+    joinRoom(slot, RoomTopic.native, [])
+    let connection = connections[slot]
+    personalRooms.insert(slot, into: connection.alias, .socket)
+    personalRooms.insert(slot, into: connection.place, .session)
+    if connection.user != InternTable.none { personalRooms.insert(slot, into: connection.user, .user) }
+  }
+
+  /// A native connection ends: it leaves those lists; the topics it leaves like any other. Again is once.
+  mutating func leavePersonalRooms(_ slot: UInt32) {
+    let connection = connections[slot]
+    personalRooms.remove(slot, from: connection.alias, .socket)
+    personalRooms.remove(slot, from: connection.place, .session)
+    personalRooms.remove(slot, from: connection.user, .user)
+  }
+
   /// Joins one room; again is once.
   private mutating func joinRoom(_ slot: UInt32, _ form: UInt8, _ room: [UInt8]) {
     nameScratch.removeAll()
@@ -53,6 +72,7 @@ extension Shard where Kernel: ~Copyable {
       guard hasSocket(slot, socket) else { return }
     } else {
       guard connections[slot].role == .events else { return }
+      if changePersonalRoom(slot, room, joins: joins) { return }
     }
     let form = socket.map { RoomTopic.form($0.namespace) } ?? RoomTopic.native
     if !joins {
@@ -64,6 +84,36 @@ extension Shard where Kernel: ~Copyable {
     } else {
       joinRoom(slot, form, room)
     }
+  }
+
+  /// Joins or leaves one of a native connection's own rooms; false for any other room.
+  private mutating func changePersonalRoom(_ slot: UInt32, _ room: [UInt8], joins: Bool) -> Bool {
+    guard let personal = PersonalRoom(room.span) else { return false }
+    let connection = connections[slot]
+    let own =
+      switch personal.kind {
+      case .socket: connection.alias
+      case .session: connection.place
+      case .user: connection.user
+      }
+    guard own != InternTable.none, users.bytes(own).equals(room.span.extracting(personal.key)) else { return false }
+    if joins {
+      personalRooms.insert(slot, into: own, personal.kind)
+    } else {
+      personalRooms.remove(slot, from: own, personal.kind)
+    }
+    return true
+  }
+
+  /// The rooms of one socket, in the order joined, without the one of everyone.
+  func rooms(_ slot: UInt32, _ namespace: SocketIONamespace) -> [[UInt8]] {
+    var rooms: [[UInt8]] = []
+    let form = RoomTopic.form(namespace)
+    topics.forEachName(connections[slot].subscriptions) { name in
+      if name[0] == form && name.count > 1 { rooms.append(name.extracting(1..<name.count).array) }
+    }
+    rooms.reverse()
+    return rooms
   }
 
   // MARK: Broadcasting
@@ -83,11 +133,70 @@ extension Shard where Kernel: ~Copyable {
   }
 
   private mutating func emitNative(_ room: [UInt8], _ event: String, _ json: [UInt8]) {
+    // Who is too slow for what came before goes now, and not while a list is walked.
+    closeRun()
     nameScratch.removeAll()
     RoomTopic.append(form: RoomTopic.native, room: room.span, to: &nameScratch)
-    guard let audience = audience(space: Space.eventRooms.rawValue) else { return }
+    let space = Space.eventRooms.rawValue
+    let hash = TopicTable.hash(nameScratch.bytes, space: space)
+    let topic = topics.find(nameScratch.bytes, space: space, hash: hash)
+    var reactors = others == 0 ? 0 : interest.reactors(hash) & others
+    var members: PersonalMembers?
+    if let personal = PersonalRoom(room.span) {
+      members = Self.members(personal, room.span, users, personalRooms)
+      // Nobody says who has whom. Every reactor with a native connection is asked.
+      if others != 0 { reactors |= interest.reactors(RoomTopic.nativeEveryoneHash) & others }
+    }
+    if topic == nil && reactors == 0 && members == nil { return }
     scratch.removeAll()
     EventsEncoder.append(event.utf8.span, body: json.span, .native, to: &scratch)
-    publishScratch(to: audience, data: 0..<0)
+    let frame = publishScratch(
+      to: Audience(topic: topic, reactors: reactors, space: space, hash: hash), data: 0..<0)
+    if let members { deliver(members, frame) }
   }
+
+  /// A frame of another reactor for a room of the events dialect: to those who are in it by who they are.
+  @inline(never)
+  mutating func deliverPersonal(_ name: Segment, _ frame: Segment) {
+    closeRun()
+    guard let members = Self.members(outbox.bytes(name), users, personalRooms) else { return }
+    deliver(members, frame)
+  }
+
+  private static func members(
+    _ topic: Span<UInt8>, _ users: borrowing InternTable, _ rooms: borrowing PersonalRooms
+  ) -> PersonalMembers? {
+    guard topic[0] == RoomTopic.native else { return nil }
+    let room = topic.extracting(1..<topic.count)
+    guard let personal = PersonalRoom(room) else { return nil }
+    return members(personal, room, users, rooms)
+  }
+
+  private static func members(
+    _ personal: PersonalRoom, _ room: Span<UInt8>, _ users: borrowing InternTable, _ rooms: borrowing PersonalRooms
+  ) -> PersonalMembers? {
+    let key = room.extracting(personal.key)
+    let space = personal.kind.space
+    guard let id = users.find(key, space: space, hash: InternTable.hash(key, space: space)) else { return nil }
+    let first = rooms.first(of: id)
+    return first == PersonalRooms.none ? nil : PersonalMembers(kind: personal.kind, first: first)
+  }
+
+  /// Queues a frame for each member of a personal room. No run may be open.
+  private mutating func deliver(_ members: PersonalMembers, _ frame: Segment) {
+    closeRun()
+    var delivered = 0
+    var slot = members.first
+    while slot != PersonalRooms.none {
+      if queue(frame, for: slot) { delivered += 1 }
+      slot = personalRooms.next(after: slot, members.kind)
+    }
+    finishDelivery(of: frame, delivered)
+  }
+}
+
+/// The native connections in a personal room.
+private struct PersonalMembers {
+  let kind: PersonalRooms.Kind
+  let first: UInt32
 }

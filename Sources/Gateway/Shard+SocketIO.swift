@@ -200,7 +200,7 @@ extension Shard where Kernel: ~Copyable {
       EventsEncoder.open("status_response", .socketIO, to: &scratch)
       EventsEncoder.appendStatus(
         product, socketId: socket.id.span, token: socket.token.span, userId: user.span, isLoggedIn: socket.isLoggedIn,
-        transport, timestamp: timestamp.bytes, to: &scratch)
+        transport, rooms: rooms(slot, socket.namespace), timestamp: timestamp.bytes, to: &scratch)
     case .echo:
       EventsEncoder.open("echo_response", .socketIO, to: &scratch)
       EventsEncoder.appendEcho(data.span, socketId: socket.id.span, timestamp: timestamp.bytes, to: &scratch)

@@ -68,6 +68,8 @@ struct Shard<Kernel: Network & ~Copyable>: ~Copyable {
   let commands: CommandQueue
   /// Engine.IO sessions.
   var engines = Pool<EngineSession>()
+  /// Which native connections of the events dialect belong to a session, a user, a socket id.
+  var personalRooms = PersonalRooms()
   /// The slot to which a WebSocket in the middle of receiving has gone over.
   var movedTo: SlabToken?
   /// Connections for which handlers of the application are at work.

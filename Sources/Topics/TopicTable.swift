@@ -172,6 +172,15 @@ public struct TopicTable: ~Copyable {
     return subscription(list, topic) != nil
   }
 
+  /// Calls `body` with the name of each topic that a connection is subscribed to, the latest first.
+  public func forEachName(_ list: SubscriptionList, _ body: (Span<UInt8>) -> Void) {
+    var index = list.head
+    while index != Self.none {
+      body(names.bytes(subscriptions[Int(index)].topic))
+      index = subscriptions[Int(index)].next
+    }
+  }
+
   /// Ends a connection's subscription to a topic, filters and all; false when there was none.
   public mutating func unsubscribe(
     _ list: inout SubscriptionList, _ name: borrowing ByteBuffer, space: UInt8, hash: UInt32

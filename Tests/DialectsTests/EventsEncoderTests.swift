@@ -15,12 +15,12 @@ struct EventsEncoderTests {
     }
   }
 
-  static func status(_ transport: EventsTransport, user: String = "") -> String {
+  static func status(_ transport: EventsTransport, user: String = "", rooms: [String] = []) -> String {
     Channels.written { out in
       EventsEncoder.appendStatus(
         EventsProduct(), socketId: Events.bytes("S").span, token: Events.bytes("T").span,
         userId: Events.bytes(user).span, isLoggedIn: !user.isEmpty, transport,
-        timestamp: Events.bytes(Events.timestamp).span, to: &out)
+        rooms: rooms.map { Events.bytes($0) }, timestamp: Events.bytes(Events.timestamp).span, to: &out)
     }
   }
 
@@ -56,10 +56,11 @@ struct EventsEncoderTests {
       Self.status(.native, user: "u\"1") == server
         + #""userId":"u\"1","isLoggedIn":true,"protocol":"native-websocket"}}"#)
     #expect(
-      Self.status(.polling) == server + #""userId":null,"isLoggedIn":false,"rooms":["S","session:T"]}}"#)
+      Self.status(.polling, rooms: ["S", "session:T"]) == server
+        + #""userId":null,"isLoggedIn":false,"rooms":["S","session:T"]}}"#)
     #expect(
-      Self.status(.webSocket, user: "7") == server
-        + #""userId":"7","isLoggedIn":true,"rooms":["S","session:T","user:7"]}}"#)
+      Self.status(.webSocket, user: "7", rooms: ["S", "session:T", "user:7", "a\"b"]) == server
+        + #""userId":"7","isLoggedIn":true,"rooms":["S","session:T","user:7","a\"b"]}}"#)
   }
 
   @Test("the info of a native connection, key by key")

@@ -77,11 +77,11 @@ public enum EventsEncoder {
     out.append("}")
   }
 
-  /// The body of `status_response`. `userId` is empty for nobody. Over Socket.IO the rooms of the connection stand
-  /// where a native one names its protocol (PROTOCOLS 3.5).
+  /// The body of `status_response`. `userId` is empty for nobody. Over Socket.IO the `rooms` of the connection, plain
+  /// text, stand where a native one names its protocol (PROTOCOLS 3.5).
   public static func appendStatus(
     _ product: EventsProduct, socketId: Span<UInt8>, token: Span<UInt8>, userId: Span<UInt8>, isLoggedIn: Bool,
-    _ transport: EventsTransport, timestamp: Span<UInt8>, to out: inout ByteBuffer
+    _ transport: EventsTransport, rooms: [[UInt8]] = [], timestamp: Span<UInt8>, to out: inout ByteBuffer
   ) {
     out.append("{\"server\":{\"name\":")
     JSONString.appendQuoted(product.serverName, to: &out)
@@ -101,9 +101,10 @@ public enum EventsEncoder {
       out.append(nativeProtocol)
     } else {
       out.append(",\"rooms\":[")
-      JSONString.appendQuoted(socketId, to: &out)
-      append(room: "session:", token, to: &out)
-      if isLoggedIn && !userId.isEmpty { append(room: "user:", userId, to: &out) }
+      for (number, room) in rooms.enumerated() {
+        if number > 0 { out.append(",") }
+        JSONString.appendQuoted(room.span, to: &out)
+      }
       out.append("]")
     }
     out.append("}}")
@@ -234,14 +235,6 @@ public enum EventsEncoder {
     out.append("\"timestamp\":\"")
     out.append(timestamp)
     out.append("\"")
-  }
-
-  private static func append(room prefix: StaticString, _ name: Span<UInt8>, to out: inout ByteBuffer) {
-    var room = ByteBuffer(capacity: 64)
-    room.append(prefix)
-    room.append(name)
-    out.append(",")
-    JSONString.appendQuoted(room.bytes, to: &out)
   }
 
   /// Stars and the last four characters of a token, which are ASCII.

@@ -2,6 +2,8 @@
 // The reactor's thread.
 import Auth
 import Buffers
+import Dialects
+import Topics
 import Wire
 
 /// The names under which clients join the one application (PROTOCOLS 3.5): a URL's path is a namespace to the client
@@ -103,6 +105,13 @@ enum RoomTopic {
   static func append(form: UInt8, room: Span<UInt8>, to out: inout ByteBuffer) {
     out.append(form)
     out.append(room)
+  }
+
+  /// The hash of the topic of every native connection.
+  static var nativeEveryoneHash: UInt32 {
+    var name = ByteBuffer(capacity: 8)
+    append(form: native, room: Span(), to: &name)
+    return TopicTable.hash(name.bytes, space: Space.eventRooms.rawValue)
   }
 
   /// The form of a namespace's frames.
