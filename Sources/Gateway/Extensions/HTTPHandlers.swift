@@ -149,6 +149,8 @@ struct HTTPHandlers: Sendable {
     appendText(call.connection?.text, to: &out)
     out.append(",\"user\":")
     appendText(call.user, to: &out)
+    // Other dialects and native clients know no acknowledgements.
+    if call.wantsAcknowledgement { out.append(",\"acknowledgement\":true") }
     out.append(",\"context\":")
     out.append(context.span)
     out.append("}")
@@ -191,71 +193,5 @@ extension Walker {
       },
       requiresAuthentication: walker.requiresAuthentication,
       methods: Set(walker.methods.compactMap { Method(rawValue: $0.rawValue) }), handler: handler)
-  }
-}
-
-/// What the values that an endpoint answers with mean in each dialect.
-enum HTTPAnswers {
-  private static let eventKeys = JSONKeySet("event", "data")
-  private static let walkerKeys = JSONKeySet("reports", "notify")
-  private static let notifyKeys = JSONKeySet("self", "users", "channels", "clients", "data")
-
-  /// `{"event":E,"data":D}` is the event E with the data D; anything else is data of `<name>_response`.
-  static func event(_ json: Span<UInt8>, of call: Call) throws(CourierError) {
-    let found = try scan(json, eventKeys)
-    if let name = found[0], let data = found[1], name.kind == .string {
-      call.reply(event: text(json, name), json.extracting(data.range).array)
-    } else {
-      call.reply(event: call.name + "_response", json.extracting(found.value.range).array)
-    }
-  }
-
-  /// `{"reports":[…]}` gives its elements as reports, `{"notify":{…}}` sends a notification; both may stand in one
-  /// object. Anything else is one report.
-  static func walker(_ json: Span<UInt8>, of call: Call) throws(CourierError) {
-    let found = try scan(json, walkerKeys)
-    let notify = found[1].flatMap { $0.kind == .object ? $0 : nil }
-    let reports = found[0].flatMap { $0.kind == .array ? $0 : nil }
-    if notify == nil && reports == nil {
-      call.reply(json.extracting(found.value.range).array)
-      return
-    }
-    if let notify { try self.notify(json.extracting(notify.range), of: call) }
-    guard let reports else { return }
-    var children = JSONChildren(of: reports, in: json)
-    while let report = children.next(json) { call.reply(json.extracting(report.value.range).array) }
-  }
-
-  private static func notify(_ json: Span<UInt8>, of call: Call) throws(CourierError) {
-    let found = try scan(json, notifyKeys)
-    guard let data = found[4], data.kind == .object else {
-      throw .badResponse("a notification without data that is an object")
-    }
-    let bytes = json.extracting(data.range).array
-    if let target = found[0], target.kind == .true { call.notifySelf(bytes) }
-    if let users = found[1] { call.outlet.notify(users: try names(json, users), data: bytes) }
-    if let channels = found[2] { call.outlet.notify(channels: try names(json, channels), data: bytes) }
-    if let clients = found[3] { call.outlet.notify(clients: try names(json, clients), data: bytes) }
-  }
-
-  private static func names(_ json: Span<UInt8>, _ list: JSONValue) throws(CourierError) -> [String] {
-    guard list.kind == .array else { throw .badResponse("targets of a notification that are no list") }
-    var names: [String] = []
-    var children = JSONChildren(of: list, in: json)
-    while let child = children.next(json) {
-      guard child.value.kind == .string else { throw .badResponse("a target of a notification that is no string") }
-      names.append(text(json, child.value))
-    }
-    return names
-  }
-
-  private static func scan(_ json: Span<UInt8>, _ keys: JSONKeySet) throws(CourierError) -> JSONTopLevel {
-    do { return try JSONScanner.scan(json, keys: keys) } catch { throw .badResponse("JSON: \(error)") }
-  }
-
-  private static func text(_ json: Span<UInt8>, _ value: JSONValue) -> String {
-    var out = ByteBuffer(capacity: value.end - value.start)
-    JSONString.decode(json, value, into: &out)
-    return out.bytes.string
   }
 }
