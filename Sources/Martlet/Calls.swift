@@ -40,43 +40,6 @@ public struct Request: Sendable {
   public func drain() async throws { try await call.drain() }
 }
 
-/// One event of the events dialect.
-public struct Event: Sendable {
-  private let call: Call
-
-  init(_ call: Call) { self.call = call }
-
-  /// Its name.
-  public var name: String { call.name }
-  /// The user id; nil when anonymous.
-  public var user: String? { call.user }
-  /// Its data as it was sent: valid JSON, `null` where absent.
-  public var json: [UInt8] { call.context }
-  /// Everyone else.
-  public var clients: Clients { Clients(call.outlet) }
-
-  /// The data, decoded. Throws a `Rejection` that says what is missing or has the wrong type.
-  public func decode<Value: Decodable>(_ type: Value.Type) throws -> Value { try Coding.decode(type, call) }
-
-  /// Sends an event back: `<name>_response`, or another one. Can be called again.
-  public func reply(event: String? = nil, _ value: some Encodable) throws {
-    call.reply(event: event ?? name + "_response", try Coding.encode(value))
-  }
-
-  /// Sends an event back whose data is JSON already.
-  public func reply(event: String? = nil, json: String) {
-    call.reply(event: event ?? name + "_response", Array(json.utf8))
-  }
-
-  /// Broadcasts to the subscribers of a channel of the channels dialect.
-  public func broadcast(channel: String, _ data: some Encodable) throws {
-    try clients.publish(channel: channel, data: data)
-  }
-
-  /// Waits until what was replied so far has left: for long series of replies.
-  public func drain() async throws { try await call.drain() }
-}
-
 /// One run of a walker.
 public struct WalkerRun: Sendable {
   private let call: Call
@@ -161,16 +124,29 @@ enum Coding {
   }
 
   static func decode<Value: Decodable>(_ type: Value.Type, _ call: Call) throws -> Value {
+    try decode(type, call.context, of: call.name)
+  }
+
+  /// `name` says in the error what could not be decoded.
+  static func decode<Value: Decodable>(_ type: Value.Type, _ json: [UInt8], of name: String) throws -> Value {
     do {
-      return try JSONDecoder().decode(type, from: Data(call.context))
+      return try JSONDecoder().decode(type, from: Data(json))
     } catch let error as DecodingError {
-      throw HandlerError.rejected("Invalid \(call.name): \(reason(error))")
+      throw HandlerError.rejected("Invalid \(name): \(reason(error))")
     }
   }
 
-  /// Runs a handler; its rejection becomes the gateway's.
+  /// Runs a handler; its rejection becomes the gateway's, and so does a request of its own that failed.
   static func rejecting(_ handler: () async throws -> Void) async throws {
-    do { try await handler() } catch let error as Rejection { throw HandlerError.rejected(error.reason) }
+    do {
+      try await handler()
+    } catch let error as Rejection {
+      throw HandlerError.rejected(error.reason)
+    } catch RequestError.timedOut {
+      throw HandlerError.timedOut
+    } catch RequestError.disconnected {
+      throw HandlerError.disconnected
+    }
   }
 
   private static func reason(_ error: DecodingError) -> String {

@@ -8,12 +8,25 @@ public struct Clients: Sendable {
 
   init(_ outlet: Outlet) { self.outlet = outlet }
 
-  /// Sends one message to one connection, in whatever dialect it speaks: JSON, as it shall arrive.
+  /// Sends an event to clients of the events dialect, native and Socket.IO ones alike. It is encoded once, however many
+  /// there are.
+  public func emit(_ event: String, _ data: some Encodable, to audience: Audience = .everyone) throws {
+    outlet.emit(
+      event: event, data: try Coding.encode(data), room: audience.room, namespace: audience.namespace)
+  }
+
+  /// The same with data that is JSON already.
+  public func emit(_ event: String, json: String, to audience: Audience = .everyone) {
+    outlet.emit(event: event, data: Array(json.utf8), room: audience.room, namespace: audience.namespace)
+  }
+
+  /// Sends one message to one connection, in whatever dialect it speaks: JSON, as it shall arrive. To a Socket.IO client
+  /// only events, `{"event":E,"data":D}`, can be sent, which it gets in its own form; others are logged and left out.
   public func send(json: String, to connection: ConnectionReference) {
     outlet.send(Array(json.utf8), to: connection.id)
   }
 
-  /// Sends one message, encoded as JSON, to one connection.
+  /// Sends one message, encoded as JSON, to one connection; to a Socket.IO client as above.
   public func send(_ value: some Encodable, to connection: ConnectionReference) throws {
     outlet.send(try Coding.encode(value), to: connection.id)
   }

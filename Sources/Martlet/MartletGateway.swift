@@ -64,6 +64,17 @@ public final class MartletGateway: Sendable {
     onEvent(name) { event in try await handler(event, try event.decode(payload)) }
   }
 
+  /// Answers an event with what the handler returns: as the acknowledgement where a Socket.IO client wants one, else as
+  /// the event `<name>_response`.
+  public func onEvent<Payload: Decodable & Sendable, Answer: Encodable & Sendable>(
+    _ name: String, as payload: Payload.Type, _ handler: @escaping @Sendable (Event, Payload) async throws -> Answer
+  ) {
+    onEvent(name) { event in
+      let answer = try await handler(event, try event.decode(payload))
+      if event.wantsAcknowledgement { try event.acknowledge(answer) } else { try event.reply(answer) }
+    }
+  }
+
   // MARK: Walkers
 
   /// Registers a walker of the walkers dialect.

@@ -11,7 +11,7 @@ private struct Score: Codable, Sendable, Equatable {
 }
 
 /// Starts a gateway on a free port, runs `body` with the port on a thread of its own, and stops it.
-private func serving(
+func serving(
   _ prepare: (MartletGateway) -> Void, _ body: @escaping @Sendable (UInt16) throws -> Void
 ) async throws {
   let secrets = ["channels.jwtSecret", "handlers.jwtSecret", "sessions.jwtSecret", "walkers.tokenSecret"]
@@ -32,17 +32,20 @@ private func serving(
   try result.get()
 }
 
-private func connect(_ port: UInt16, _ target: String) throws -> WebSocketClient {
+func connect(_ port: UInt16, _ target: String) throws -> WebSocketClient {
   try WebSocketClient(on: Socket(port: port), target: target, headers: [])
 }
 
-/// A native client of the events dialect, greeted.
-private func connectEvents(_ port: UInt16) throws -> WebSocketClient {
+/// The token of a new session of the events dialect.
+func acquireSession(_ port: UInt16) throws -> String {
   let answer = try HTTPExchange.perform(
     "POST /api/auth/acquire-session HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\n\r\n", on: Socket(port: port))
-  let text = answer.text
-  let start = try #require(text.range(of: "\"token\":\"")).upperBound
-  let token = text[start...].prefix { $0 != "\"" }
+  return try #require(JSON(answer.text)?["data"]?["token"]?.text)
+}
+
+/// A native client of the events dialect, greeted.
+func connectEvents(_ port: UInt16) throws -> WebSocketClient {
+  let token = try acquireSession(port)
   let client = try connect(port, "/events?token=\(token)")
   #expect(try client.nextText().contains("connected"))
   return client
