@@ -52,8 +52,8 @@ enum Counter: Int, CaseIterable {
     case .connectionsAccepted: "TCP and Unix-domain connections accepted."
     case .connectionsRefused: "Connections refused because a limit was reached."
     case .messagesIn:
-      "Whole WebSocket messages received, text and binary but no control frames; and the packets in bodies of Engine.IO "
-        + "polling. Over both, heartbeats and attachments of Engine.IO count."
+      "Whole WebSocket messages received, text and binary but no control frames; and the packets in bodies of "
+        + "Engine.IO polling. Over both, heartbeats and attachments of Engine.IO count."
     case .messagesOut: "Messages sent as answers to one connection."
     case .deliveries: "Messages queued for subscribers, one for each subscriber."
     case .publishes: "Messages published by clients."

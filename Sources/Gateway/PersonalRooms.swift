@@ -1,5 +1,5 @@
-// Which native connections of the events dialect belong to a session, to a user and to a socket id: rooms that every one
-// of them is in, kept without a subscription for each. Owned by a shard; its reactor's thread.
+// Which native connections of the events dialect belong to a session, to a user and to a socket id: rooms that each of
+// them is in, kept without a subscription. Owned by a shard; its reactor's thread.
 import Buffers
 
 /// The rooms that native connections are in by who they are: `session:<token>`, `user:<id>` and the socket's id.

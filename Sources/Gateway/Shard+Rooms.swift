@@ -133,43 +133,49 @@ extension Shard where Kernel: ~Copyable {
   }
 
   private mutating func emitNative(_ room: [UInt8], _ event: String, _ json: [UInt8]) {
-    // Who is too slow for what came before goes now, and not while a list is walked.
-    closeRun()
     nameScratch.removeAll()
     RoomTopic.append(form: RoomTopic.native, room: room.span, to: &nameScratch)
     let space = Space.eventRooms.rawValue
     let hash = TopicTable.hash(nameScratch.bytes, space: space)
     let topic = topics.find(nameScratch.bytes, space: space, hash: hash)
     var reactors = others == 0 ? 0 : interest.reactors(hash) & others
-    var members: PersonalMembers?
-    if let personal = PersonalRoom(room.span) {
-      members = Self.members(personal, room.span, users, personalRooms)
+    let personal = PersonalRoom(room.span)
+    var hasMembers = false
+    if let personal {
+      hasMembers = Self.members(personal, room.span, users, personalRooms) != nil
       // Nobody says who has whom. Every reactor with a native connection is asked.
       if others != 0 { reactors |= interest.reactors(RoomTopic.nativeEveryoneHash) & others }
     }
-    if topic == nil && reactors == 0 && members == nil { return }
+    if topic == nil && reactors == 0 && !hasMembers { return }
     scratch.removeAll()
     EventsEncoder.append(event.utf8.span, body: json.span, .native, to: &scratch)
     let frame = publishScratch(
       to: Audience(topic: topic, reactors: reactors, space: space, hash: hash), data: 0..<0)
-    if let members { deliver(members, frame) }
+    guard let personal, hasMembers else { return }
+    closeRun()
+    if let members = Self.members(personal, room.span, users, personalRooms) { deliver(members, frame) }
   }
 
-  /// A frame of another reactor for a room of the events dialect: to those who are in it by who they are.
+  /// A frame of another reactor for a room of the events dialect: to those who are in it by who they are, if it is such
+  /// a room. For any other the run stays open.
   @inline(never)
   mutating func deliverPersonal(_ name: Segment, _ frame: Segment) {
+    guard let personal = Self.personalRoom(outbox.bytes(name)) else { return }
     closeRun()
-    guard let members = Self.members(outbox.bytes(name), users, personalRooms) else { return }
-    deliver(members, frame)
+    if let members = Self.members(personal, of: outbox, name, users, personalRooms) { deliver(members, frame) }
+  }
+
+  /// The personal room of which a topic's name speaks.
+  private static func personalRoom(_ topic: Span<UInt8>) -> PersonalRoom? {
+    topic[0] == RoomTopic.native ? PersonalRoom(topic.extracting(1..<topic.count)) : nil
   }
 
   private static func members(
-    _ topic: Span<UInt8>, _ users: borrowing InternTable, _ rooms: borrowing PersonalRooms
+    _ personal: PersonalRoom, of outbox: borrowing Outbox, _ name: Segment, _ users: borrowing InternTable,
+    _ rooms: borrowing PersonalRooms
   ) -> PersonalMembers? {
-    guard topic[0] == RoomTopic.native else { return nil }
-    let room = topic.extracting(1..<topic.count)
-    guard let personal = PersonalRoom(room) else { return nil }
-    return members(personal, room, users, rooms)
+    let topic = outbox.bytes(name)
+    return members(personal, topic.extracting(1..<topic.count), users, rooms)
   }
 
   private static func members(
@@ -182,9 +188,9 @@ extension Shard where Kernel: ~Copyable {
     return first == PersonalRooms.none ? nil : PersonalMembers(kind: personal.kind, first: first)
   }
 
-  /// Queues a frame for each member of a personal room. No run may be open.
+  /// Queues a frame for each member of a personal room. The run was closed before they were looked up: whoever was too
+  /// slow for it has left the list, and gets nothing behind a close frame.
   private mutating func deliver(_ members: PersonalMembers, _ frame: Segment) {
-    closeRun()
     var delivered = 0
     var slot = members.first
     while slot != PersonalRooms.none {

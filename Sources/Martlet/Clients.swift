@@ -20,8 +20,8 @@ public struct Clients: Sendable {
     outlet.emit(event: event, data: Array(json.utf8), room: audience.room, namespace: audience.namespace)
   }
 
-  /// Sends one message to one connection, in whatever dialect it speaks: JSON, as it shall arrive. To a Socket.IO client
-  /// only events, `{"event":E,"data":D}`, can be sent, which it gets in its own form; others are logged and left out.
+  /// Sends one message to one connection, in whatever dialect it speaks: JSON, as it shall arrive. A Socket.IO client
+  /// can be sent events only, `{"event":E,"data":D}`, which it gets in its own form; others are logged and left out.
   public func send(json: String, to connection: ConnectionReference) {
     outlet.send(Array(json.utf8), to: connection.id)
   }

@@ -21,7 +21,8 @@ public struct Event: Sendable {
   public var connection: ConnectionReference? { call.connection.map { ConnectionReference(id: $0) } }
   /// Its data as it was sent: valid JSON, `null` where absent.
   public var json: [UInt8] { call.context }
-  /// Binary attachments, over Socket.IO; the data names them by placeholders, `{"_placeholder":true,"num":0}` the first.
+  /// Binary attachments, over Socket.IO; the data names them by placeholders: `{"_placeholder":true,"num":0}` is the
+  /// first.
   public var attachments: [[UInt8]] { call.attachments }
   /// Everyone else.
   public var clients: Clients { Clients(call.outlet) }

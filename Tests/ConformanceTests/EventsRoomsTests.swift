@@ -119,6 +119,31 @@ struct EventsRoomsTests {
     }
   }
 
+  @Test("who does not read what goes to its session is closed; the others get everything", arguments: reactorCounts)
+  func slow(reactors: Int) throws {
+    var extensions = Extensions()
+    extensions.events["many"] = { call in
+      let session = JSON(String(decoding: call.context, as: UTF8.self))?.text ?? ""
+      let data = Array("\"\(String(repeating: "x", count: 100_000))\"".utf8)
+      for _ in 0..<20 { call.outlet.emit(event: "hit", data: data, room: "session:" + session) }
+      call.outlet.emit(event: "end", data: Array("1".utf8), room: "session:" + session)
+    }
+    try withGateway(reactors: reactors, extensions: extensions) { gateway throws in
+      let token = try gateway.acquireSession()
+      let deaf = try (0..<3).map { _ in try native(gateway, token) }
+      let reader = try native(gateway, token).client
+      let sender = try native(gateway, gateway.acquireSession()).client
+      // Two megabytes a round, so that a backlog of four is full in the middle of one, whatever the sockets take.
+      for _ in 0..<6 {
+        try sender.send(#"{"event":"many","data":"\#(token)"}"#)
+        for _ in 0..<20 { #expect(try reader.nextText().hasPrefix(#"{"event":"hit","data":"xxx"#)) }
+        #expect(try ReceivedEvent(reader).name == "end")
+      }
+      #expect(try eventually { try gateway.metrics().closes("slow") == 3 })
+      withExtendedLifetime(deaf) {}
+    }
+  }
+
   @Test("a namespace alone can be reached, and native clients are in none", arguments: SocketIOTransport.allCases)
   func namespaces(transport: SocketIOTransport) throws {
     try withSocketIO(transport, extensions: Self.extensions) { gateway, client throws in

@@ -1,4 +1,4 @@
-// Handlers that end in every way are counted by dialect and outcome, and their clients are told; the log has the failures.
+// Handlers that end in every way are counted by dialect and outcome, and their clients are told.
 
 import EventLoop
 import Foundation

@@ -1,5 +1,5 @@
-// PROTOCOLS 3.4, 3.5: what an application sends to one connection, natively and over Socket.IO, and that nothing goes to
-// a socket whose client has left the namespace.
+// PROTOCOLS 3.4, 3.5: what an application sends to one connection, natively and over Socket.IO, and that nothing goes
+// to a socket whose client has left the namespace.
 
 import EventLoop
 import Gateway

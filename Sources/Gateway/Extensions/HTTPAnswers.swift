@@ -12,9 +12,9 @@ enum HTTPAnswers {
   private static let walkerKeys = JSONKeySet("reports", "notify")
   private static let notifyKeys = JSONKeySet("self", "users", "channels", "clients", "data")
 
-  /// `{"event":E,"data":D}` is the event E with the data D. An object that has `join`, `leave`, `emit` or `acknowledge`,
-  /// and nothing else but these and `event` and `data`, does what they say first. Anything else is data of
-  /// `<name>_response`.
+  /// `{"event":E,"data":D}` is the event E with the data D. An object that has `join`, `leave`, `emit` or
+  /// `acknowledge`, and nothing else but these and `event` and `data`, does what they say first. Anything else is data
+  /// of `<name>_response`.
   static func event(_ json: Span<UInt8>, of call: Call) throws(CourierError) {
     let found = try scan(json, eventKeys)
     let isDone = try carryOut(found, json, of: call)

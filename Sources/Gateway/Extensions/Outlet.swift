@@ -14,9 +14,9 @@ public struct Outlet: Sendable {
     self.home = home
   }
 
-  /// Sends one text message to one connection, as it is. A client of Socket.IO can only be sent events: the text must be
-  /// a native one, `{"event":E,"data":D}`, and becomes the packet `42["E",D]` of the namespace that the client joined
-  /// first. Anything else is not sent, which is logged (`send-refused`) and counted.
+  /// Sends one text message to one connection, as it is. A client of Socket.IO can only be sent events: the text must
+  /// be a native one, `{"event":E,"data":D}`, and becomes the packet `42["E",D]` of the namespace that the client
+  /// joined first. Anything else is not sent, which is logged (`send-refused`) and counted.
   public func send(_ text: [UInt8], to connection: ConnectionID) {
     queues[connection.reactor].push(.text(connection, text))
   }
