@@ -4,7 +4,8 @@ BUILD   := swift build -c $(CONFIG) --static-swift-stdlib --product martlet
 MARTLET := .build/$(CONFIG)/martlet
 
 # Settings of a simulated run that were given to make.
-SIM_ENV := $(if $(SEED),MARTLET_SIM_SEED=$(SEED)) $(if $(SEEDS),MARTLET_SIM_SEEDS=$(SEEDS)) $(if $(STEPS),MARTLET_SIM_STEPS=$(STEPS))
+SIM_ENV := $(if $(SEED),MARTLET_SIM_SEED=$(SEED)) $(if $(SEEDS),MARTLET_SIM_SEEDS=$(SEEDS)) $(if $(STEPS),MARTLET_SIM_STEPS=$(STEPS)) \
+           $(if $(SOCKETIO),MARTLET_SIM_SOCKETIO=$(SOCKETIO))
 
 .PHONY: help deps build run test test-thread test-address check bench bench-dialects fuzz sim format lint clean hot-path
 
