@@ -25,6 +25,7 @@ const tooLate = setTimeout(() => {
 }, START_MILLISECONDS);
 
 async function file(path) {
+  if (path === '/socket.io.js') return { type: types.js, body: await readFile(task.config.socketIO) };
   const [, directory, name] = /^\/(scripts|client)\/([a-z_-]+\.(?:html|js))$/.exec(path) ?? [];
   if (!name) return null;
   return { type: types[name.split('.').at(-1)], body: await readFile(join(directories[directory], name)) };
@@ -85,7 +86,7 @@ const chromium = spawn(task.config.browser, [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
-  '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1',
+  '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1, EXCLUDE localhost',
   `--user-data-dir=${profile}`,
   `http://127.0.0.1:${server.address().port}/scripts/page.html`,
 ], { stdio: ['ignore', 'ignore', 'pipe'], detached: true });
