@@ -135,7 +135,7 @@ final class Transcript {
   }
 
   private func headers(_ place: String) -> [String] {
-    place.components(separatedBy: " | ").dropFirst().map(String.init)
+    Array(place.components(separatedBy: " | ")[1...])
   }
 
   private func parts(_ text: String, _ separator: String) -> (String, String) {
