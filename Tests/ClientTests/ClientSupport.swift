@@ -113,10 +113,12 @@ enum Scenarios {
 
   /// Runs scenarios one after the other on a platform, and records an issue for each that failed.
   ///
-  /// - Parameter transports: those of the official Socket.IO client, for scenarios that use it.
+  /// - Parameters:
+  ///   - transports: those of the official Socket.IO client, for scenarios that use it.
+  ///   - version: that of this client.
   static func run(
     _ scenarios: [String], on platform: Platform, gateway: RestartableGateway, transports: [String]? = nil,
-    sourceLocation: SourceLocation = #_sourceLocation
+    version: String = ClientRuntime.newestSocketIO, sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
     var config = Config(
       url: "ws://127.0.0.1:\(gateway.port)",
@@ -125,7 +127,7 @@ enum Scenarios {
     if platform == .package { config.webSocket = "ws" }
     if platform == .browser { config.browser = try browser() }
     if let transports {
-      config.socketIO = try ClientRuntime.socketIOBundle()
+      config.socketIO = try ClientRuntime.socketIOBundle(version: version)
       config.transports = transports
     }
     let file = platform == .browser ? "run-browser.js" : "run-node.js"

@@ -25,11 +25,13 @@ enum Transports: String, CaseIterable, Sendable {
 struct SocketIOClientTests {
   private func run(
     _ scenarios: [String], _ platform: Platform, _ transports: Transports, development: Bool = true,
+    settings: [String] = [], version: String = ClientRuntime.newestSocketIO,
     sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
-    let gateway = try RestartableGateway(development: development)
+    let gateway = try RestartableGateway(settings.flatMap { ["--set", $0] }, development: development)
     try Scenarios.run(
-      scenarios, on: platform, gateway: gateway, transports: transports.names, sourceLocation: sourceLocation)
+      scenarios, on: platform, gateway: gateway, transports: transports.names, version: version,
+      sourceLocation: sourceLocation)
     let status = gateway.stop()
     #expect(status == 0, "the gateway said:\n\(gateway.log)", sourceLocation: sourceLocation)
     #expect(!gateway.log.contains(Tokens.secret), "a secret stands in the log", sourceLocation: sourceLocation)
@@ -76,5 +78,30 @@ struct SocketIOClientTests {
   func foreignOrigin(transports: Transports) throws {
     try run(["socketIOForeignOrigin"], .browser, transports, development: false)
     try run(["socketIO"], .node, transports, development: false)
+  }
+
+  @Test("older clients do all of this too", arguments: ["4.7.2", "4.6.1"], Transports.allCases)
+  func olderVersions(version: String, transports: Transports) throws {
+    let scenarios = ["socketIO", "socketIOOrder", "socketIORefusals", "socketIOAddresses", "socketIORestart"]
+    // Where they are at home: Node 20's own WebSocket, which they do not know, sends them into a recursion when it fails.
+    try run(scenarios, .browser, transports, version: version)
+  }
+
+  @Test("it answers pings and stays, however it is connected", arguments: Platform.present, Transports.allCases)
+  func heartbeat(platform: Platform, transports: Transports) throws {
+    try run(["socketIOHeartbeat"], platform, transports, settings: ["events.pingIntervalMilliseconds=300"])
+  }
+
+  @Test(
+    "a packet that is too long ends the connection, and the client comes back",
+    arguments: Platform.present, Transports.allCases)
+  func tooLong(platform: Platform, transports: Transports) throws {
+    try run(["socketIOTooLong"], platform, transports)
+  }
+
+  @Test("forty clients at once each get what is theirs, in order", arguments: Transports.allCases)
+  func crowd(transports: Transports) throws {
+    // A page has but six connections to a gateway for all of its polling.
+    try run(["socketIOCrowd"], .node, transports)
   }
 }

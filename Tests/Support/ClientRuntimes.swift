@@ -14,11 +14,20 @@ public struct ClientRuntime: Sendable {
   /// Node with a `WebSocket`: its own from version 22 (behind a flag from 20 on), else that of Debian's `node-ws`.
   public static func node() throws -> ClientRuntime { try prepared.node.get() }
 
-  /// The path of the official Socket.IO client for JavaScript, in `.build/test-socketio`; never a file of this project.
-  public static func socketIOBundle() throws -> String { try socketIO.get() }
+  /// The path of an official Socket.IO client for JavaScript, in `.build/test-socketio`; `deploy/deps.sh test` prepares it
+  /// too. Never a file of this project.
+  public static func socketIOBundle(version: String = newestSocketIO) throws -> String {
+    let made = try shell(["bash", packageDirectory.appendingPathComponent("deploy/test-socketio.sh").path, version])
+    guard made.status == 0, let path = made.output.split(separator: "\n").last else {
+      throw GatewayFailure(description: "no Socket.IO client: let pip reach PyPI. \(made.output)")
+    }
+    return String(path)
+  }
+
+  /// The version that is tested most.
+  public static let newestSocketIO = "4.8.1"
 
   private static let prepared = (python: Result { try findPython() }, node: Result { try findNode() })
-  private static let socketIO = Result { try findSocketIO() }
 
   /// The package's directory: this file lies in Tests/Support.
   public static var packageDirectory: URL {
@@ -35,14 +44,6 @@ public struct ClientRuntime: Sendable {
     }
     let executable = made.output.split(separator: "\n").last.map(String.init) ?? ""
     return ClientRuntime(executable: executable, arguments: [], environment: [:])
-  }
-
-  private static func findSocketIO() throws -> String {
-    let made = try shell(["bash", packageDirectory.appendingPathComponent("deploy/test-socketio.sh").path])
-    guard made.status == 0, let path = made.output.split(separator: "\n").last else {
-      throw GatewayFailure(description: "no Socket.IO client: let pip reach PyPI. \(made.output)")
-    }
-    return String(path)
   }
 
   private static func findNode() throws -> ClientRuntime {

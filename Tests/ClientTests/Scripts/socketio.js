@@ -4,6 +4,8 @@ import { Failure, Record, check, equal, next, pause, soon } from './harness.js';
 
 const WELCOME = 'Connected to YektaYar server';
 const RECONNECT = { reconnectionDelay: 50, reconnectionDelayMax: 400 };
+/** Within what one connection may have under way. */
+const CALLS = 20;
 
 function address({ config }) {
   return config.url.replace('ws', 'http');
@@ -316,4 +318,97 @@ export async function socketIOForeignOrigin(context) {
   const expected = context.config.transports[0] === 'polling' ? 'xhr poll error' : 'websocket error';
   equal(message, expected, 'the transport is refused, before any token is looked at');
   socket.disconnect();
+}
+
+/** The gateway's pings are answered for as long as it takes, while polls wait, too. */
+export async function socketIOHeartbeat(context) {
+  const socket = socketOf(context, '', { auth: { token: await session(context) } });
+  const pings = new Record();
+  const losses = new Record();
+  socket.on('disconnect', losses.take);
+  socket.io.on('ping', () => pings.take('ping'));
+  await welcomeOf(socket);
+  await pings.until(5, 'five pings');
+  await settled(context, socket);
+  equal((await ask(socket, 'echo_response', 'echo', 'still here')).received, 'still here', 'an echo');
+  await pings.until(pings.values.length + 2, 'two more');
+  equal(losses.values, [], 'nothing was lost');
+  socket.disconnect();
+}
+
+/** A packet beyond what the gateway has announced; then one within it. */
+export async function socketIOTooLong(context) {
+  const [announced, within] = [1_000_000, 900_000];
+  const auth = { token: await session(context) };
+  const socket = socketOf(context, '', { auth, reconnection: true, ...RECONNECT });
+  const { socketId } = await welcomeOf(socket);
+  await settled(context, socket);
+  const back = next(socket, 'connected');
+  const gone = next(socket, 'disconnect');
+  socket.emit('echo', 'x'.repeat(announced + 1));
+  const reason = await gone;
+  check(['transport close', 'transport error'].includes(reason), `the reason: ${reason}`);
+  check((await back).socketId !== socketId, 'a new socket id');
+  const { received } = await ask(socket, 'echo_response', 'echo', 'y'.repeat(within));
+  equal(received.length, within, 'a long one');
+  socket.disconnect();
+}
+
+/** Many clients in one program, all connecting, upgrading, sending and leaving at once, twice. */
+export async function socketIOCrowd(context) {
+  const [clients, echoes, bytesEvery] = [40, 100, 10];
+  const token = await session(context);
+  const one = async (client) => {
+    const socket = socketOf(context, '', { auth: { token } });
+    const received = new Record();
+    socket.on('echo_response', ({ received: data, socketId }) => {
+      const isBytes = data instanceof ArrayBuffer;
+      received.take([isBytes ? new Uint8Array(data)[1] : data.number, isBytes ? client : data.client, socketId]);
+    });
+    await welcomeOf(socket);
+    const { id } = socket;
+    for (let number = 0; number < echoes; number++) {
+      const isBytes = number % bytesEvery === 0;
+      socket.emit('echo', isBytes ? Uint8Array.of(client, number) : { client, number });
+      if (number % 7 === 0) await pause(1);
+    }
+    await received.until(echoes, `the echoes of client ${client}`);
+    equal(received.values, Array.from({ length: echoes }, (_, number) => [number, client, id]), 'its own, in order');
+    socket.disconnect();
+  };
+  for (let round = 0; round < 2; round++) {
+    await Promise.all(Array.from({ length: clients }, (_, client) => one(client)));
+  }
+}
+
+/** Against an application's handlers: acknowledgements in both directions, bytes, rooms, errors. */
+export async function socketIOHandlers(context) {
+  const token = await session(context);
+  const socket = socketOf(context, '', { auth: { token } });
+  await welcomeOf(socket);
+  const ask = (...event) => soon(socket.emitWithAck(...event), `the acknowledgement of ${event[0]}`);
+  equal(await ask('order', { id: 7 }), { event: 'order', data: { id: 7 } }, 'an acknowledgement');
+  await settled(context, socket);
+  const many = Array.from({ length: CALLS }, (_, number) => ask('order', number));
+  const answers = await Promise.all(many);
+  equal(answers.map(({ data }) => data), Array.from({ length: CALLS }, (_, number) => number), 'each its own');
+
+  // The gateway asks the client while the client waits for the gateway.
+  socket.on('confirm', (question, answer) => answer({ yes: question }));
+  equal(await ask('purchase', 'a bird'), { yes: { item: 'a bird' } }, 'the client\'s acknowledgement, given back');
+
+  const every = Uint8Array.from({ length: 256 }, (_, byte) => byte);
+  equal(await ask('count', every, { more: every.slice(0, 3) }), [256, 3], 'the lengths of two attachments');
+
+  const other = socketOf(context, '/socket.io/', { auth: { token } });
+  await welcomeOf(other);
+  const news = [next(socket, 'news'), next(other, 'news')];
+  await ask('join', 'birds');
+  await soon(other.emitWithAck('join', 'birds'), 'the second one joins');
+  socket.emit('tell', 'birds');
+  equal(await Promise.all(news), [{ text: 'for birds' }, { text: 'for birds' }], 'a room across namespaces');
+  const failure = next(socket, 'error');
+  socket.emit('fail');
+  check((await failure).error, 'a handler that fails');
+  for (const one of [socket, other]) one.disconnect();
 }
