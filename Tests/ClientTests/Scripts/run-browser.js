@@ -74,6 +74,7 @@ const server = createServer((request, response) => {
 });
 await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
 
+/** All its files, temporary ones too: what it is killed with it cannot clean up. */
 const profile = await mkdtemp(join(tmpdir(), 'martlet-chromium-'));
 const chromium = spawn(task.config.browser, [
   '--headless=new',
@@ -89,7 +90,7 @@ const chromium = spawn(task.config.browser, [
   '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1, EXCLUDE localhost',
   `--user-data-dir=${profile}`,
   `http://127.0.0.1:${server.address().port}/scripts/page.html`,
-], { stdio: ['ignore', 'ignore', 'pipe'], detached: true });
+], { stdio: ['ignore', 'ignore', 'pipe'], detached: true, env: { ...process.env, TMPDIR: profile } });
 let complaints = '';
 chromium.stderr.on('data', (chunk) => { complaints = (complaints + chunk).slice(-4_000); });
 chromium.on('exit', () => {
