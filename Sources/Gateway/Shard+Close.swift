@@ -67,6 +67,7 @@ extension Shard where Kernel: ~Copyable {
   }
 
   /// A subscriber's backlog has no room for `messageCount` more messages.
+  @inline(never)
   mutating func becomeSlow(_ slot: UInt32, _ messageCount: Int) {
     counters.add(.deliveriesDropped, messageCount)
     if shared.configuration.slowConsumerPolicy == .close {
@@ -119,6 +120,7 @@ extension Shard where Kernel: ~Copyable {
     }
   }
 
+  @inline(never)
   mutating func logClose(_ slot: UInt32, _ reason: CloseReason) {
     let client = connections[slot].client
     log.log(

@@ -16,6 +16,8 @@ final class ConformanceGateway {
   let port: UInt16
   let adminPort: UInt16
   let reactors: Int
+  /// With the profile seed-ports: the ports that it listens on, by those that its clients know. They are free ones instead.
+  let knownPorts: [UInt16: UInt16]
   private let server: GatewayServer
   /// Connections that came out on a reactor where none was wanted, kept open so that counts stay what they are.
   private var parked: [WebSocketClient] = []
@@ -30,9 +32,15 @@ final class ConformanceGateway {
       sources.environment[name] = Tokens.secret
     }
     var always = [("development", "true"), ("admin.port", "0"), ("reactorCount", "\(reactors)")]
-    if !settings.contains(where: { $0.0 == "listeners" }) { always += [("host", "127.0.0.1"), ("port", "0")] }
+    let isSeedPorts = settings.contains { $0 == ("profile", Profile.seedPorts.rawValue) }
+    if isSeedPorts {
+      always.append(("host", "127.0.0.1"))
+    } else if !settings.contains(where: { $0.0 == "listeners" }) {
+      always += [("host", "127.0.0.1"), ("port", "0")]
+    }
     sources.flags = (always + settings).map { (key: $0.0, text: $0.1, origin: "test") }
-    let configuration = try Configuration.load(sources)
+    var configuration = try Configuration.load(sources)
+    let known = isSeedPorts ? Self.freePorts(&configuration) : []
     // Tests block the threads that handlers would run on.
     var extensions = extensions
     extensions.executor = HandlerThreads.shared
@@ -44,6 +52,16 @@ final class ConformanceGateway {
     }
     port = first
     adminPort = last
+    knownPorts = Dictionary(zip(known, ports)) { first, _ in first }
+  }
+
+  /// Has every listener on a free port, and returns the ports that they had.
+  private static func freePorts(_ configuration: inout Configuration) -> [UInt16] {
+    configuration.listeners.indices.map { index in
+      guard case .tcp(let host, let port) = configuration.listeners[index].address else { return 0 }
+      configuration.listeners[index].address = .tcp(host: host, port: 0)
+      return port
+    }
   }
 
   /// Ends every connection and all threads. Once.
