@@ -15,8 +15,8 @@ private final class ChatClient {
   let isPolling: Bool
   /// By message id.
   private(set) var answers: [String: AIAnswer] = [:]
-  /// The ids in the order in which their answers began.
-  private(set) var order: [String] = []
+  /// Errors do not say to which answer they belong (PROTOCOLS 3.6).
+  private(set) var errors: [String] = []
 
   /// A client past its welcome; nil for a native one.
   init(_ gateway: ConformanceGateway, _ transport: SocketIOTransport?, token: String) throws {
@@ -44,6 +44,10 @@ private final class ChatClient {
   func take() throws -> String {
     let (name, data) = try next()
     if !name.hasPrefix("ai:response:") { return name }
+    if name == "ai:response:error" {
+      errors.append(data["error"]?.text ?? "")
+      return name
+    }
     guard let id = data["messageId"]?.text else {
       Issue.record("\(name) without an id")
       return name
@@ -51,7 +55,6 @@ private final class ChatClient {
     if name == "ai:response:start" {
       #expect(answers[id] == nil, "a second start of \(id)")
       answers[id] = AIAnswer()
-      order.append(id)
     } else if answers[id] == nil {
       Issue.record("\(name) of \(id), which has not begun")
     } else {
@@ -62,7 +65,7 @@ private final class ChatClient {
 
   /// Takes events until so many answers are over; then nothing else may be on its way.
   func takeAll(_ count: Int) throws {
-    while answers.values.count(where: { $0.endCount > 0 }) < count { try take() }
+    while answers.values.count(where: { $0.full != nil }) + errors.count < count { try take() }
     switch wire {
     case .native(let client): try client.send(#"{"event":"ping"}"#)
     case .socketIO(let client): try client.send(#"42["ping"]"#)
@@ -98,11 +101,14 @@ struct ChatCrowdTests {
   private static let clientCount = 200
   /// Answers under way at a time. Fewer than questions, so that some wait.
   private static let concurrency = 150
-  /// Rounds after the warm-up.
-  private static let rounds = 3
-  /// What anonymous memory may grow in beside a tenth: one slab of 64 KiB in each of two reactors and an arena's end of
-  /// malloc in each of their neighbours. A gateway at rest has few megabytes, of which a tenth is less than that.
-  private static let slackBytes = 512 << 10
+  /// Rounds after the warm-up; many with MARTLET_LONG=1, to tell slow growth from a leak.
+  private static let rounds = ProcessInfo.processInfo.environment["MARTLET_LONG"] == "1" ? 40 : 6
+  /// What memory may grow in beside a tenth. No block stays allocated from round to round, but those that do lie
+  /// elsewhere after each, and a page of malloc's with one of them in it stays: some more pages in each of the heaps of
+  /// eight threads, 64 KiB of 16 pages in each.
+  private static let slackBytes = 8 * 65_536
+  /// Milliseconds in which the gateway gives memory back: it looks once a second.
+  private static let settlingMilliseconds: UInt32 = 2_500
 
   private static func transport(_ index: Int) -> SocketIOTransport? {
     switch index % 8 {
@@ -129,16 +135,22 @@ struct ChatCrowdTests {
       // The same sessions in every round: they are kept for a month.
       let tokens = try (0..<Self.clientCount).map { _ throws in try gateway.acquireSession() }
       try round(gateway, service, tokens)
-      let before = gateway.anonymousBytes
+      let before = settledBytes(gateway)
       var sizes: [Int] = []
       for _ in 0..<Self.rounds {
         try round(gateway, service, tokens)
-        sizes.append(gateway.anonymousBytes)
+        sizes.append(settledBytes(gateway))
       }
       print("anonymous memory, KiB: \(before >> 10) after the warm-up, then \(sizes.map { $0 >> 10 })")
       guard ReleaseBinary.isJudged else { return }
-      #expect(before > 0 && (sizes.last ?? 0) <= before + max(before / 10, Self.slackBytes), "\(before), \(sizes)")
+      #expect(
+        before > 0 && sizes.allSatisfy { $0 <= before + before / 10 + Self.slackBytes }, "\(before), then \(sizes)")
     }
+  }
+
+  private func settledBytes(_ gateway: ConformanceGateway) -> Int {
+    ThisProcess.pause(milliseconds: Self.settlingMilliseconds)
+    return gateway.anonymousBytes
   }
 
   private func round(_ gateway: ConformanceGateway, _ service: AIService, _ tokens: [String]) throws {
@@ -163,15 +175,15 @@ struct ChatCrowdTests {
     for (index, client) in clients.enumerated() {
       let questions = Self.questions(index)
       try client.takeAll(questions.count)
-      for answer in client.answers.values {
+      let answers = client.answers.values
+      for answer in answers {
         #expect(answer.chunks == AIService.words(answer.chunks.count), "client \(index)")
-        #expect(answer.endCount == 1 && (answer.full == nil) != (answer.error == nil), "client \(index)")
-        if let full = answer.full { #expect(full == answer.chunks.joined(), "client \(index)") }
-        if let error = answer.error { #expect(error == "AI service failed", "client \(index)") }
+        if answer.full == nil { #expect(answer.chunks.count >= 3, "client \(index)") }
       }
-      let complete = client.answers.values.count { $0.full == "0 1 2 3 4 5 " }
-      let failed = client.answers.values.count { $0.error != nil && $0.chunks.count >= 3 }
-      #expect(complete == questions.count { $0 != "live" } && failed == questions.count { $0 == "live" })
+      // One end for each: those that would go on for ever have failed, the others are complete.
+      let failing = questions.count { $0 == "live" }
+      #expect(client.errors == Array(repeating: "AI service failed", count: failing), "client \(index)")
+      #expect(answers.count { $0.full == "0 1 2 3 4 5 " } == questions.count - failing, "client \(index)")
       try client.close()
     }
     #expect(try service.isQuiet(gateway) && service.number("streams") == 0)
