@@ -21,8 +21,8 @@ extension Shard where Kernel: ~Copyable {
     if now >= tidyAtMilliseconds { tidy() }
   }
 
-  /// Gives back what a large message or a burst has made the scratch buffers and the outbox grow to, and what a crowd of
-  /// calls leaves in the heaps of other threads.
+  /// Gives back what a large message or a burst has made the scratch buffers and the outbox grow to, and what many
+  /// calls leave in the heaps of other threads.
   private mutating func tidy() {
     tidyAtMilliseconds = now + Limits.tidyMilliseconds
     receiveShare = Limits.receiveBytesInitial
