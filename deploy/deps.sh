@@ -44,4 +44,5 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 if [ "${1:-}" = test ]; then
   "$(dirname "$0")/test-python.sh" >/dev/null
+  "$(dirname "$0")/test-socketio.sh" >/dev/null
 fi

@@ -10,6 +10,7 @@ import collections, re, subprocess, sys
 FUNCTIONS = {
     "the fan-out loop": r"Shard\.\(queue in |Shard\.\(walkRun in |Shard\.deliver\(",
     "publish": r"Shard\.publishScratch|Shard\.audience|Shard\.\(publishChannels in |Shard\.receiveChannels",
+    "the dialects' own messages": r"Shard\.receiveSessions|Shard\.\(publishSessions in |Shard\.receiveEvents|Shard\.\(answerEvents in |Shard\.receiveEngine",
     "the frame decoder": r"FrameDecoder\.next\(|FrameDecoder\.\(continueFrame in |Shard\.\(receiveFrames in ",
     "the flush": r"Shard\.flushDirty\(|Shard\.\(sendRest in ",
     "the outgoing log": r"^(generic specialization .*)?Buffers\.Outbox\.(append|enqueue|enqueueNode|reserve|consume|consumePartly)\(",

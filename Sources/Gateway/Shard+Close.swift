@@ -66,6 +66,7 @@ extension Shard where Kernel: ~Copyable {
   }
 
   /// A subscriber's backlog has no room for `messageCount` more messages.
+  @inline(never)
   mutating func becomeSlow(_ slot: UInt32, _ messageCount: Int) {
     counters.add(.deliveriesDropped, messageCount)
     if shared.configuration.slowConsumerPolicy == .close {
@@ -117,6 +118,7 @@ extension Shard where Kernel: ~Copyable {
     }
   }
 
+  @inline(never)
   mutating func logClose(_ slot: UInt32, _ reason: CloseReason) {
     let client = connections[slot].client
     log.log(

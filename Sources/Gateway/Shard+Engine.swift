@@ -205,6 +205,7 @@ extension Shard where Kernel: ~Copyable {
   // MARK: Packets
 
   /// A message of a WebSocket that is a session's transport: a packet each.
+  @inline(never)
   mutating func receiveEngine(_ slot: UInt32, _ opcode: Opcode, _ message: Span<UInt8>) {
     if opcode == .binary {
       receiveSocketIO(slot, binary: message)

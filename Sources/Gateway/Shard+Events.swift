@@ -36,6 +36,7 @@ extension Shard where Kernel: ~Copyable {
   }
 
   /// Carries out one message. Text has been validated as it arrived; a binary message has not.
+  @inline(never)
   mutating func receiveEvents(_ slot: UInt32, _ opcode: Opcode, _ message: Span<UInt8>) {
     if opcode == .binary && !UTF8Validator.isValid(message) {
       refuseEvents(slot, .notProcessed, message)

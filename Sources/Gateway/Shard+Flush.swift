@@ -39,6 +39,10 @@ extension Shard where Kernel: ~Copyable {
   private mutating func send(_ slot: UInt32, _ gather: inout GatherList) {
     let total = connections[slot].outbound.byteCount
     if total == 0 { return }
+    if connections[slot].fd < 0 {
+      flushPoll(slot)
+      return
+    }
     guard outbox.isSingle(connections[slot].outbound) else {
       sendRest(slot, &gather)
       return
@@ -73,10 +77,6 @@ extension Shard where Kernel: ~Copyable {
   /// The connection cannot be sent to any more.
   @inline(never)
   private mutating func breakOff(_ slot: UInt32) {
-    if connections[slot].fd < 0 {
-      flushPoll(slot)
-      return
-    }
     outbox.clear(&connections[slot].outbound)
     drop(slot, .networkError)
   }

@@ -314,6 +314,7 @@ extension Shard where Kernel: ~Copyable {
   }
 
   /// Counts a refusal, and logs it if it is among the first of its kind in the second.
+  @inline(never)
   mutating func countRefusal(_ slot: UInt32, _ refusal: Refusal) {
     counters.countRefusal(refusal)
     let client = connections[slot].client

@@ -18,6 +18,7 @@ extension Shard where Kernel: ~Copyable {
   }
 
   /// Carries out one message. Text has been validated as it arrived; a binary message has not.
+  @inline(never)
   mutating func receiveHandlers(_ slot: UInt32, _ opcode: Opcode, _ message: Span<UInt8>) {
     if opcode == .binary && !UTF8Validator.isValid(message) {
       answerHandlers(slot, .invalidJSON)

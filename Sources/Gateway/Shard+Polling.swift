@@ -243,6 +243,7 @@ extension Shard where Kernel: ~Copyable {
   }
 
   /// A message of a probing WebSocket: `2probe`, then `5`.
+  @inline(never)
   mutating func receiveProbe(_ slot: UInt32, _ opcode: Opcode, _ message: Span<UInt8>) {
     let session = connections[slot].engine
     guard opcode == .text, connections.isLive(session), connections[session].role == .socketIO,

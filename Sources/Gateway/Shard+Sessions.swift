@@ -27,6 +27,7 @@ extension Shard where Kernel: ~Copyable {
   }
 
   /// Carries out one message. Whatever is wrong with it, the client is not told (PROTOCOLS 4.3).
+  @inline(never)
   mutating func receiveSessions(_ slot: UInt32, _ opcode: Opcode, _ message: Span<UInt8>) {
     if opcode == .binary {
       countRefusal(slot, Refusal(SessionsRefusal.unknownCommand))

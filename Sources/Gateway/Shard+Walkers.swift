@@ -76,6 +76,7 @@ extension Shard where Kernel: ~Copyable {
 
   /// Carries out one message, or keeps it while a walker of the connection runs: a client's messages take effect in the
   /// order sent, and what a walker does comes before what follows it. Text has been validated as it arrived.
+  @inline(never)
   mutating func receiveWalkers(_ slot: UInt32, _ opcode: Opcode, _ message: Span<UInt8>) {
     // A binary message is never taken for JSON (PROTOCOLS 5.2), and neither is an empty one.
     let text = opcode == .text ? message : message.extracting(0..<0)

@@ -15,12 +15,12 @@ final class RestartableGateway {
   private var process: GatewayProcess?
   private var endedLogs = ""
 
-  /// Starts it in development mode: localhost origins, open token endpoints, anonymous sessions.
-  init(_ arguments: [String] = []) throws {
+  /// - Parameter development: with it, localhost origins, open token endpoints and anonymous sessions.
+  init(_ arguments: [String] = [], development: Bool = true) throws {
     var last: any Error = GatewayFailure(description: "no attempt")
     for _ in 0..<Self.attemptsMax {
       let port = UInt16.random(in: Self.ports)
-      let all = ["--dev", "--host", "127.0.0.1", "--port", "\(port)"] + arguments
+      let all = (development ? ["--dev"] : []) + ["--host", "127.0.0.1", "--port", "\(port)"] + arguments
       do {
         process = try GatewayProcess(all, reactors: 2, standardAddress: false)
         self.port = port
@@ -95,6 +95,8 @@ enum Scenarios {
     var closeCodes: [[CloseCodeField]]
     var webSocket: String?
     var browser: String?
+    var socketIO: String?
+    var transports: [String]?
   }
 
   private struct Line: Decodable {
@@ -110,9 +112,13 @@ enum Scenarios {
   }
 
   /// Runs scenarios one after the other on a platform, and records an issue for each that failed.
+  ///
+  /// - Parameters:
+  ///   - transports: those of the official Socket.IO client, for scenarios that use it.
+  ///   - version: that of this client.
   static func run(
-    _ scenarios: [String], on platform: Platform, gateway: RestartableGateway,
-    sourceLocation: SourceLocation = #_sourceLocation
+    _ scenarios: [String], on platform: Platform, gateway: RestartableGateway, transports: [String]? = nil,
+    version: String = ClientRuntime.newestSocketIO, sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
     var config = Config(
       url: "ws://127.0.0.1:\(gateway.port)",
@@ -120,6 +126,10 @@ enum Scenarios {
       closeCodes: try CloseCodes.rows())
     if platform == .package { config.webSocket = "ws" }
     if platform == .browser { config.browser = try browser() }
+    if let transports {
+      config.socketIO = try ClientRuntime.socketIOBundle(version: version)
+      config.transports = transports
+    }
     let file = platform == .browser ? "run-browser.js" : "run-node.js"
     let script = try ClientScript(ClientRuntime.node(), path: path(file))
     let task = try JSONEncoder().encode(Task(scenarios: scenarios, config: config))

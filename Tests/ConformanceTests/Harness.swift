@@ -13,11 +13,14 @@ let reactorCounts = [1, 2]
 
 /// A gateway in development mode on free loopback ports; every dialect's secret is `Tokens.secret`.
 ///
-/// It is the release binary in a process of its own, unless a test brings handlers of its own in Swift.
+/// It is the release binary in a process of its own, unless a test brings handlers of its own in Swift or has the profile
+/// seed-ports, whose ports are changed.
 final class ConformanceGateway {
   let port: UInt16
   let adminPort: UInt16
   let reactors: Int
+  /// With the profile seed-ports: the ports that it listens on, by those that its clients know. They are free ones instead.
+  let knownPorts: [UInt16: UInt16]
   private let running: Running
   /// Connections that came out on a reactor where none was wanted, kept open so that counts stay what they are.
   private var parked: [WebSocketClient] = []
@@ -34,15 +37,18 @@ final class ConformanceGateway {
   ///   - extensions: handlers of an application; nil for the release binary.
   init(reactors: Int, settings: [(String, String)] = [], extensions: Extensions? = nil) throws {
     self.reactors = reactors
-    if let extensions {
-      let server = try Self.server(reactors, settings, extensions)
+    // Only here can the ports of that profile be others than its clients know, which may be taken.
+    if extensions != nil || Self.isSeedPorts(settings) {
+      let (server, known) = try Self.server(reactors, settings, extensions ?? Extensions())
       running = .here(server)
       let ports = server.addresses.map { UInt16($0.split(separator: ":").last ?? "") ?? 0 }
       (port, adminPort) = (ports.first ?? 0, ports.count > 1 ? ports.last ?? 0 : 0)
+      knownPorts = Dictionary(zip(known, ports)) { first, _ in first }
     } else {
       let gateway = try Self.process(reactors, settings)
       running = .process(gateway)
       (port, adminPort) = (gateway.port, gateway.adminPort)
+      knownPorts = [:]
     }
     if port == 0 || adminPort == 0 { throw GatewayFailure(description: "ports \(port) and \(adminPort)") }
   }
@@ -56,20 +62,40 @@ final class ConformanceGateway {
 
   private static func server(
     _ reactors: Int, _ settings: [(String, String)], _ extensions: Extensions
-  ) throws -> GatewayServer {
+  ) throws -> (GatewayServer, known: [UInt16]) {
     System.ignoreBrokenPipes()
     var sources = ConfigurationSources()
     for name in ["NEXUS_JWT_SECRET", "HANDLERS_JWT_SECRET", "JWT_SECRET_KEY", "TOKEN_SECRET"] {
       sources.environment[name] = Tokens.secret
     }
     var always = [("development", "true"), ("admin.port", "0"), ("reactorCount", "\(reactors)")]
-    if !settings.contains(where: { $0.0 == "listeners" }) { always += [("host", "127.0.0.1"), ("port", "0")] }
+    if isSeedPorts(settings) {
+      always.append(("host", "127.0.0.1"))
+    } else if !settings.contains(where: { $0.0 == "listeners" }) {
+      always += [("host", "127.0.0.1"), ("port", "0")]
+    }
     sources.flags = (always + settings).map { (key: $0.0, text: $0.1, origin: "test") }
-    let configuration = try Configuration.load(sources)
+    var configuration = try Configuration.load(sources)
+    let known = isSeedPorts(settings) ? freePorts(&configuration) : []
     // Tests block the threads that handlers would run on.
     var extensions = extensions
     extensions.executor = HandlerThreads.shared
-    return try GatewayServer(configuration, logger: Logger(format: .text, level: .error), extensions: extensions)
+    let server = try GatewayServer(
+      configuration, logger: Logger(format: .text, level: .error), extensions: extensions)
+    return (server, known)
+  }
+
+  private static func isSeedPorts(_ settings: [(String, String)]) -> Bool {
+    settings.contains { $0 == ("profile", Profile.seedPorts.rawValue) }
+  }
+
+  /// Has every listener on a free port, and returns the ports that they had.
+  private static func freePorts(_ configuration: inout Configuration) -> [UInt16] {
+    configuration.listeners.indices.map { index in
+      guard case .tcp(let host, let port) = configuration.listeners[index].address else { return 0 }
+      configuration.listeners[index].address = .tcp(host: host, port: 0)
+      return port
+    }
   }
 
   /// Ends every connection and all threads, or the process, which must have been well. Once.

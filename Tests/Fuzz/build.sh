@@ -9,9 +9,7 @@ mkdir -p "$out"
 
 flags=(-O -swift-version 6 -parse-as-library -sanitize="$sanitize" -I "$out" -module-cache-path "$out/cache"
   -enable-experimental-feature Lifetimes -enable-upcoming-feature MemberImportVisibility -suppress-warnings)
-for module in CLinux CCrypto CZlib; do
-  if [ -d "Sources/$module" ]; then flags+=(-I "Sources/$module"); fi
-done
+for map in Sources/*/module.modulemap; do flags+=(-I "$(dirname "$map")"); done
 
 objects=()
 compile() { # MODULE DIRECTORY
@@ -29,15 +27,15 @@ compile() { # MODULE DIRECTORY
   done
 }
 
-for module in Buffers Wire Compression Auth Topics Dialects EventLoop Gateway; do
-  if [ -d "Sources/$module" ]; then compile "$module" "Sources/$module"; fi
+for module in Buffers Wire Compression Auth Topics Dialects EventLoop Backends Gateway; do
+  compile "$module" "Sources/$module"
 done
 compile TestSeeds Tests/Seeds
 compile FuzzTargets Tests/Fuzz/Targets
 compile FuzzEntry Tests/Fuzz/Entry
 
 # gold repeats one harmless warning for every entry of the address sanitizer's export list.
-if ! swiftc -sanitize="$sanitize" "${objects[@]}" -lcrypto -lz -o "$out/martlet-fuzz" 2>"$out/link.log"; then
+if ! swiftc -sanitize="$sanitize" "${objects[@]}" -lcrypto -lcrypt -lcurl -lz -o "$out/martlet-fuzz" 2>"$out/link.log"; then
   grep -v 'Cannot export local symbol' "$out/link.log" >&2
   exit 1
 fi

@@ -97,7 +97,7 @@ enum Bounds {
       for row in rows {
         _ = try take(victim, twin)
         load.begin()
-        try victim.carryOut(row)
+        try ThisProcess.yieldingProcessor { try victim.carryOut(row) }
         load.end()
         let own = try take(victim, twin)
         samples.append(own)

@@ -94,7 +94,27 @@ extension Rows {
     },
   ]
 
+  /// Opens sessions until one is refused, and ends them: they count like connections.
+  private static func countless(_ setup: Setup, limit: Int, _ refusal: Int) -> HostileRow {
+    .scenario(13, "Socket.IO, sessions up to the limit of \(limit)", setup, .refused("http_\(refusal)")) {
+      victim throws in
+      // The refusal ends its connection, and another would not be let in.
+      let (socket, other) = try (victim.connect(), victim.connect())
+      var sessions: [String] = []
+      var status = 200
+      while status == 200 && sessions.count <= limit {
+        let answer = try ask("GET", polling, on: socket)
+        status = answer.status
+        if let sid = JSON(String(answer.text.dropFirst()))?["sid"]?.text { sessions.append(sid) }
+      }
+      // The bystander and these two connections count as well.
+      #expect(status == refusal && (limit - 4..<limit).contains(sessions.count), "\(sessions.count), then \(status)")
+      for sid in sessions { #expect(try ask("POST", polling + "&sid=" + sid, body: "1", on: other).text == "ok") }
+    }
+  }
+
   private static let sessions: [HostileRow] = [
+    countless(.connectionLimit, limit: 12, 503), countless(.addressLimit, limit: 10, 429),
     .scenario(28, "Socket.IO, guesses at a session's id", .standard, .refused("http_400", times: 120)) {
       victim throws in
       let own = try victim.connect()

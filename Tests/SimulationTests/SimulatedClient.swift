@@ -112,14 +112,14 @@ final class SimulatedClient {
     stalledUntil = 0
     if plan.isCrowded || world.descriptorsMax != .max { session.excuses.insert(.crowded) }
     world.note(21, number, session.id)
-    var request = "GET /?token=\(plan.tokens[user]) HTTP/1.1\r\nHost: gateway\r\nConnection: Upgrade\r\n"
+    var request = "GET \(plan.path)?token=\(plan.tokens[user]) HTTP/1.1\r\nHost: gateway\r\nConnection: Upgrade\r\n"
     request += "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     if world.hasFaults && world.random.perMille(40) {
       session.excuses.insert(.badRequest)
       request = world.random.pick([
-        "GET /?token=\(plan.tokens[3]) HTTP/1.1\r\nHost: gateway\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        "GET \(plan.path)?token=\(plan.tokens[3]) HTTP/1.1\r\nHost: gateway\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
           + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-        "GET / HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n\r\n",
+        "GET \(plan.path) HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n\r\n",
         "POST /x HTTP/1.1\r\nHost: gateway\r\nContent-Length: 10\r\n\r\n0123456789",
         "GARBAGE\r\n\r\n", "GET / HTTP/1.1\r\nHost: gate",
       ])

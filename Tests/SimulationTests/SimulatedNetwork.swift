@@ -144,7 +144,10 @@ struct SimulatedNetwork: Network, ~Copyable {
       world.descriptorsMax -= 1
     }
     guard let socket else { return nil }
-    if socket.reactor != reactor { world.fail("reactor \(reactor) closes a connection of reactor \(socket.reactor)") }
+    // On the way from one reactor to another it belongs to whoever has it.
+    if socket.reactor != reactor && socket.token != nil {
+      world.fail("reactor \(reactor) closes a connection of reactor \(socket.reactor)")
+    }
     socket.isServerClosed = true
     socket.hasEdge = false
     return socket
@@ -156,6 +159,9 @@ struct SimulatedNetwork: Network, ~Copyable {
 
   func register(socket fd: Int32, token: SlabToken) -> Bool {
     guard let socket = world.socket(fd, "epoll_ctl") else { return false }
+    if socket.token != nil { world.fail("reactor \(reactor) registers descriptor \(fd), which is registered") }
+    // Accepted here, or handed over.
+    socket.reactor = reactor
     if world.hasFaults && world.random.perMille(2) {
       socket.isFaulted = true
       return false
@@ -177,13 +183,16 @@ struct SimulatedNetwork: Network, ~Copyable {
     return true
   }
 
-  func unregister(_ fd: Int32) { world.stopListening(reactor: reactor, fd: fd) }
+  func unregister(_ fd: Int32) {
+    guard !world.stopListening(reactor: reactor, fd: fd), let socket = world.socket(fd, "epoll_ctl") else { return }
+    check(socket)
+    socket.token = nil
+  }
 
   mutating func wait(timeoutMilliseconds: Int) -> Int { world.collect(reactor) }
 
   func event(_ index: Int) -> (token: SlabToken, readiness: Readiness)? {
     guard let event = world.collected[reactor].events[index] else {
-      world.isRung[reactor] = false
       return nil
     }
     return event
@@ -197,17 +206,15 @@ struct SimulatedNetwork: Network, ~Copyable {
 
   func arm() {
     world.interleave?(reactor, nil)
-    world.isSleeping[reactor] = true
+    world.doorbells[reactor].arm()
     world.interleave?(reactor, nil)
   }
 
-  func disarm() { world.isSleeping[reactor] = false }
+  func disarm() { world.doorbells[reactor].disarm() }
 
   func wake(_ target: Int) -> Bool {
     world.interleave?(reactor, target)
-    if !world.isSleeping[target] { return false }
-    world.isSleeping[target] = false
-    world.isRung[target] = true
+    if !world.doorbells[target].ringIfSleeping() { return false }
     world.note(8, reactor, target)
     return true
   }

@@ -74,7 +74,7 @@ final class SimulatedReactor {
   /// A reactor that sleeps although there is mail for it, with nobody to wake it, has lost a wake-up.
   func check() {
     if shard.overflowCount > 0 { overflows += 1 }
-    guard case .asleep(let until) = state, until > world.now, !world.isRung[number] else { return }
+    guard case .asleep(let until) = state, until > world.now, !world.isRung(number) else { return }
     for index in 0..<shard.consumers.count where index != number && !shard.consumers[index].isEmpty() {
       world.fail("reactor \(number) sleeps for \(timeoutMilliseconds) ms with mail from reactor \(index): lost wake-up")
     }
@@ -111,7 +111,8 @@ final class SimulatedReactor {
       ("subscriptions", shard.topics.subscriptionCount), ("topics", shard.topics.topicCount),
       ("filter texts", shard.topics.filterTexts.count), ("timers", shard.timers.count),
       ("waiting bytes", shard.outbox.waitingBytes), ("users", shard.users.count), ("inbounds", shard.inbounds.count),
-      ("posts in overflow", shard.overflowCount), ("ready", shard.ready.count), ("dirty", shard.dirty.count),
+      ("posts in overflow", shard.overflowCount), ("ready", shard.ready.count), ("engines", shard.engines.count),
+      ("dirty", shard.dirty.count),
     ]
   }
 }

@@ -1,6 +1,7 @@
 // The world that simulated reactors and clients live in: time, chance, connections, descriptors, faults. One thread.
 import Buffers
 import EventLoop
+import Glibc
 
 /// What a run may do wrong to the gateway, and how large its buffers are.
 struct WorldProfile {
@@ -51,21 +52,19 @@ final class SimulatedWorld {
   /// Listening descriptors registered by each reactor, with their listener numbers.
   private var listening: [[(fd: Int32, number: UInt32)]]
 
-  // Doorbells.
-  var isSleeping: [Bool]
-  var isRung: [Bool]
+  /// The real ones, one for each reactor: other threads' commands ring them too.
+  let doorbells: [Doorbell]
   var collected: [Collected]
   /// Lets other reactors run in the middle of what one does about its doorbell.
   var interleave: ((_ except: Int, _ preferred: Int?) -> Void)?
 
-  init(reactorCount: Int, profile: WorldProfile, random: SimulationRandom) {
+  init(reactorCount: Int, profile: WorldProfile, random: SimulationRandom) throws {
     self.random = random
     self.profile = profile
     self.reactorCount = reactorCount
     backlogs = Array(repeating: [], count: reactorCount + 1)
     listening = Array(repeating: [], count: reactorCount)
-    isSleeping = Array(repeating: false, count: reactorCount)
-    isRung = Array(repeating: false, count: reactorCount)
+    doorbells = try (0..<reactorCount).map { _ in try Doorbell() }
     collected = Array(repeating: Collected(), count: reactorCount)
   }
 
@@ -168,11 +167,23 @@ final class SimulatedWorld {
   // MARK: Readiness
 
   func listen(reactor: Int, fd: Int32, number: UInt32) { listening[reactor].append((fd, number)) }
-  func stopListening(reactor: Int, fd: Int32) { listening[reactor].removeAll { $0.fd == fd } }
+  /// False when the descriptor is no listener of the reactor.
+  func stopListening(reactor: Int, fd: Int32) -> Bool {
+    let count = listening[reactor].count
+    listening[reactor].removeAll { $0.fd == fd }
+    return listening[reactor].count < count
+  }
+
+  /// Whether the reactor's doorbell has rung since it last woke.
+  func isRung(_ reactor: Int) -> Bool {
+    var entry = pollfd(fd: doorbells[reactor].fd, events: Int16(POLLIN), revents: 0)
+    // SAFETY: one entry, as the count says.
+    return unsafe poll(&entry, 1, 0) > 0
+  }
 
   /// Whether epoll_wait would return at once.
   func isReady(_ reactor: Int) -> Bool {
-    if isRung[reactor] { return true }
+    if isRung(reactor) { return true }
     if listening[reactor].contains(where: { backlog($0.fd).map { !backlogs[$0].isEmpty } ?? false }) { return true }
     return sockets.contains { $0.reactor == reactor && $0.token != nil && $0.hasEdge && !$0.isServerClosed }
   }
@@ -198,7 +209,12 @@ final class SimulatedWorld {
       let event = (SlabToken(index: listener.number, generation: 0), Readiness.readable)
       batch.events.insert(event, at: random.below(batch.events.count + 1))
     }
-    if isRung[reactor] { batch.events.insert(nil, at: random.below(batch.events.count + 1)) }
+    if isRung(reactor) {
+      var value: UInt64 = 0
+      // SAFETY: an eventfd gives exactly eight bytes.
+      _ = unsafe read(doorbells[reactor].fd, &value, 8)
+      batch.events.insert(nil, at: random.below(batch.events.count + 1))
+    }
     collected[reactor] = batch
     note(1, reactor, batch.events.count)
     return batch.events.count

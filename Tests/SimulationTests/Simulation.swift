@@ -9,6 +9,7 @@ import Glibc
 /// What a run came to.
 struct SimulationReport: CustomStringConvertible {
   let seed: UInt64
+  let engineClients: Int
   /// Steps asked for, which the replay needs too.
   let stepsAsked: Int
   let steps: Int
@@ -17,6 +18,8 @@ struct SimulationReport: CustomStringConvertible {
   let sessions: Int
   let deliveries: Int
   let required: Int
+  /// Of Socket.IO clients: sessions, upgrades, answered echoes and received broadcasts.
+  let engine: (visits: Int, upgrades: Int, echoes: Int, broadcasts: Int)
   /// Steps after which some reactor had posts that a full ring did not take.
   let overflows: Int
   /// Counters of all reactors together.
@@ -25,8 +28,12 @@ struct SimulationReport: CustomStringConvertible {
 
   var description: String {
     let end = failure.map { "FAILED at step \(steps): \($0)" } ?? "ok"
+    let socketIO =
+      engineClients == 0
+      ? ""
+      : " SOCKETIO=\(engineClients) (\(engine.visits) visits, \(engine.upgrades) upgrades, \(engine.echoes) echoes)"
     return "simulation seed \(seed), \(steps) steps, \(sessions) sessions, \(deliveries) deliveries, "
-      + "\(required) checked as required: \(end)\n  replay: make sim SEED=\(seed) STEPS=\(stepsAsked)"
+      + "\(required) checked as required: \(end)\n  replay: make sim SEED=\(seed) STEPS=\(stepsAsked)\(socketIO)"
   }
 }
 
@@ -39,6 +46,9 @@ final class Simulation {
   private let shared: SharedState
   private var reactors: [SimulatedReactor] = []
   private var clients: [SimulatedClient] = []
+  private var engineClients: [EngineClient] = []
+  /// Broadcasts to all Socket.IO clients.
+  private var news = 0
   private var steps = 0
   private var isInterleaving = false
   /// When the lack of descriptors ends; 0 while there is none.
@@ -49,22 +59,26 @@ final class Simulation {
   /// One for the process, because each has a thread; what it writes goes nowhere.
   private static let logger = Logger(format: .text, level: .error, fileDescriptor: unsafe open("/dev/null", O_WRONLY))
 
-  init(seed: UInt64, steps: Int) throws {
+  init(seed: UInt64, steps: Int, engineClients count: Int = 0) throws {
     self.seed = seed
     stepsAsked = steps
     var random = SimulationRandom(seed: seed)
-    let plan = SimulationPlan(random: &random)
+    let plan = SimulationPlan(random: &random, hasEngineClients: count > 0)
     self.plan = plan
-    world = SimulatedWorld(reactorCount: plan.reactorCount, profile: plan.world, random: random)
+    world = try SimulatedWorld(reactorCount: plan.reactorCount, profile: plan.world, random: random)
     oracle = Oracle(world: world)
-    let mounts = try MountTable.build([MountConfiguration(.any, .dialect(.channels))])
+    var mounts = [MountConfiguration(.any, .dialect(.channels))]
+    if count > 0, let path = PathRule(plan.path), let events = PathRule("/events") {
+      mounts = [MountConfiguration(path, .dialect(.channels)), MountConfiguration(events, .dialect(.events))]
+    }
+    let table = try MountTable.build(mounts)
     shared = try SharedState(
       configuration: plan.configuration, logger: Self.logger,
       listeners: [
-        ListenerState(mounts: mounts, isAdmin: false, isShared: false, readsProxyHeader: false),
-        ListenerState(mounts: mounts, isAdmin: false, isShared: true, readsProxyHeader: false),
+        ListenerState(mounts: table, isAdmin: false, isShared: false, readsProxyHeader: false),
+        ListenerState(mounts: table, isAdmin: false, isShared: true, readsProxyHeader: false),
       ],
-      doorbells: (0..<plan.reactorCount).map { _ in try Doorbell() }, connectionsMax: plan.connectionsMax)
+      doorbells: world.doorbells, connectionsMax: plan.connectionsMax)
     var links = ReactorLinks(count: plan.reactorCount)
     for number in 0..<plan.reactorCount {
       let fds = [number, plan.reactorCount].map { world.open(.listener(queue: $0)) ?? -1 }
@@ -75,6 +89,10 @@ final class Simulation {
     for number in 0..<plan.clientCount {
       clients.append(SimulatedClient(number: number, world: world, oracle: oracle, plan: plan))
     }
+    for _ in 0..<count {
+      let session = shared.eventSessions.create(nowMilliseconds: 1_795_000_000_000)
+      engineClients.append(EngineClient(world: world, plan: plan, token: session?.token ?? ""))
+    }
     world.interleave = { [unowned self] busy, preferred in interleave(busy, preferred) }
   }
 
@@ -83,6 +101,7 @@ final class Simulation {
     rest()
     probe()
     if world.failure == nil { oracle.checkNothingMissing() }
+    for client in engineClients where world.failure == nil { client.checkNothingMissing() }
     plan.endsByStop ? stop() : leave()
     checkLeftovers()
     world.interleave = nil
@@ -98,14 +117,20 @@ final class Simulation {
     } else {
       world.advance(by: UInt64(world.random.below(300_000)))
     }
-    if world.random.perMille(2) { exhaust() }
+    if engineClients.isEmpty && world.random.perMille(2) { exhaust() }
+    if !engineClients.isEmpty && world.random.perMille(8) { broadcast() }
     if exhaustedUntil > 0 && world.now >= exhaustedUntil { recover() }
     if plan.isHeavy && world.random.perMille(8) { avalanche() }
     if world.random.perMille(550) {
       let reactor = world.random.pick(reactors)
       if reactor.canStep { reactor.step() }
     } else {
-      world.random.pick(clients).step(mayAct: true)
+      let number = world.random.below(clients.count + engineClients.count)
+      if number < clients.count {
+        clients[number].step(mayAct: true)
+      } else {
+        engineClients[number - clients.count].step(mayAct: true)
+      }
     }
     finishStep()
   }
@@ -125,6 +150,13 @@ final class Simulation {
       if number != busy && reactors[number].canStep { reactors[number].step() }
     }
     isInterleaving = false
+  }
+
+  /// A handler sends an event to all Socket.IO clients. Those who have joined must get it.
+  private func broadcast() {
+    shared.outlet().emit(event: "news", data: Array("\(news)".utf8))
+    for client in engineClients { if let visit = client.visit, visit.isAlive { visit.newsExpected.append(news) } }
+    news += 1
   }
 
   /// From now on there are no more descriptors than are open, for a while.
@@ -181,6 +213,10 @@ final class Simulation {
         client.step(mayAct: false)
         hasWorked = true
       }
+      for client in engineClients where client.hasWork {
+        client.step(mayAct: false)
+        hasWorked = true
+      }
       for reactor in reactors where reactor.canStep {
         reactor.step()
         hasWorked = true
@@ -212,6 +248,7 @@ final class Simulation {
       rest(until: world.now + wait)
       let alive = clients.compactMap { client in client.session.map { (client, $0) } }.filter { $0.1.isAlive }
       for (client, session) in alive { client.ping(session) }
+      for client in engineClients { if let visit = client.visit { client.echo(visit) } }
       rest()
       for (_, session) in alive where world.failure == nil {
         if !session.isAlive { world.fail("\(session) ended in peace") }
@@ -238,6 +275,7 @@ final class Simulation {
         client.leave(session)
       }
     }
+    for client in engineClients { world.random.perMille(500) ? client.leave() : client.vanish() }
     restUntilEmpty()
     // Chunks that another reactor gave back meanwhile are only collected when there is something to send again.
     for reactor in reactors where world.failure == nil { touch(reactor) }
@@ -249,7 +287,9 @@ final class Simulation {
     let socket = world.connect(to: reactor.number)
     socket.up.capacity = 4_096
     socket.down.capacity = 4_096
-    socket.up.send(Array("GET / HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n\r\n".utf8), now: world.now, delay: 0)
+    socket.up.send(
+      Array("GET \(plan.path) HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n\r\n".utf8), now: world.now,
+      delay: 0)
     rest()
     let answer = String(decoding: socket.down.read(4_096, now: world.now), as: UTF8.self)
     if !answer.hasPrefix("HTTP/1.1 426 ") { world.fail("reactor \(reactor.number) answers \(answer)") }
@@ -261,7 +301,7 @@ final class Simulation {
   private func stop() {
     for client in clients { client.session?.excuses.insert(.stopping) }
     shared.stop()
-    for number in 0..<plan.reactorCount { world.isRung[number] = true }
+    for client in engineClients { client.visit?.isStopping = true }
     let told = clients.compactMap(\.session).filter { $0.phase == .open && $0.isWelcome }
     restUntilEmpty()
     for session in told where session.phase == .open { world.fail("\(session) was not told that the gateway stops") }
@@ -300,8 +340,13 @@ final class Simulation {
     var closes: [CloseReason: Int] = [:]
     for reason in CloseReason.allCases { closes[reason] = reactors.reduce(0) { $0 + $1.closes(reason) } }
     return SimulationReport(
-      seed: seed, stepsAsked: stepsAsked, steps: steps, failure: world.failure, hash: world.hash.value,
+      seed: seed, engineClients: engineClients.count, stepsAsked: stepsAsked, steps: steps, failure: world.failure,
+      hash: world.hash.value,
       sessions: oracle.sessions.count, deliveries: oracle.deliveries, required: oracle.required,
+      engine: (
+        visits: engineClients.reduce(0) { $0 + $1.visits }, upgrades: engineClients.reduce(0) { $0 + $1.upgrades },
+        echoes: engineClients.reduce(0) { $0 + $1.echoes }, broadcasts: engineClients.reduce(0) { $0 + $1.broadcasts }
+      ),
       overflows: reactors.reduce(0) { $0 + $1.overflows }, counters: counters,
       closes: closes)
   }

@@ -23,6 +23,8 @@ struct SimulationPlan {
   let world: WorldProfile
   let configuration: Configuration
   let connectionsMax: Int
+  /// Where the channels dialect is.
+  let path: String
   /// Tokens by user; the last one does not verify.
   let users: [String]
   let tokens: [String]
@@ -36,16 +38,23 @@ struct SimulationPlan {
     return shortest / 3
   }
 
+  /// The same for a Socket.IO client, whose requests wait for each other.
+  var engineLatenessMilliseconds: Int {
+    let events = configuration.events
+    return min(latenessMilliseconds * 3, events.pingTimeoutMilliseconds, events.upgradeTimeoutMilliseconds) / 8
+  }
+
   /// Pings that may wait unanswered before the gateway calls them a flood.
   var pingsBacklogMax: Int { configuration.limits.pingsBacklogMax }
 
-  init(random: inout SimulationRandom) {
-    isHeavy = random.perMille(80)
+  /// With `hasEngineClients`, a run for Socket.IO clients: no lack of anything, and more patience.
+  init(random: inout SimulationRandom, hasEngineClients: Bool) {
+    isHeavy = !hasEngineClients && random.perMille(80)
     isBursty = !isHeavy && random.perMille(100)
-    reactorCount = isHeavy ? 1 : isBursty ? random.within(2...3) : random.within(1...4)
+    reactorCount = isHeavy ? 1 : isBursty ? random.within(2...3) : random.within(hasEngineClients ? 2...4 : 1...4)
     clientCount = isHeavy || isBursty ? random.within(6...9) : random.within(3...14)
     endsByStop = random.perMille(250)
-    isCrowded = random.perMille(100)
+    isCrowded = !hasEngineClients && random.perMille(100)
     connectionsMax = isCrowded ? clientCount / 2 + 1 : 1000
     hasTelemetry = random.perMille(300)
     topics = Self.makeTopics(count: random.within(2...6))
@@ -68,7 +77,18 @@ struct SimulationPlan {
     configuration.limits.outboundAgeMillisecondsMax = random.within(300...5_000)
     configuration.limits.handshakeTimeoutMilliseconds = random.within(500...5_000)
     configuration.limits.closeTimeoutMilliseconds = random.within(300...3_000)
+    if hasEngineClients {
+      configuration.limits.outboundBytesMax = 65_536
+      configuration.limits.outboundAgeMillisecondsMax = random.within(6_000...10_000)
+      configuration.limits.handshakeTimeoutMilliseconds = random.within(6_000...10_000)
+      configuration.limits.closeTimeoutMilliseconds = random.within(6_000...10_000)
+      configuration.heartbeatIntervalMilliseconds = random.within(6_000...10_000)
+      configuration.events.pingIntervalMilliseconds = random.within(1_000...10_000)
+      configuration.events.pingTimeoutMilliseconds = random.within(6_000...10_000)
+      configuration.events.upgradeTimeoutMilliseconds = random.within(6_000...10_000)
+    }
     self.configuration = configuration
+    path = hasEngineClients ? "/channels" : "/"
     users = (0..<3).map { "user-\($0)" }
     tokens = Self.tokens
   }

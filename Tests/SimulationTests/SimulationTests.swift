@@ -9,6 +9,9 @@ struct SimulationTests {
   /// Seeds of an ordinary run: a quarter of a minute, and enough for every kind of run to occur.
   private static let seedsByDefault = 50
 
+  /// Likewise for Socket.IO clients, each with several connections.
+  private static let socketIOSeedsByDefault = 25
+
   /// The environment's number of that name.
   private static func setting(_ name: String) -> Int? { ProcessInfo.processInfo.environment[name].flatMap { Int($0) } }
 
@@ -27,6 +30,25 @@ struct SimulationTests {
     }
     if isVerbose { print(total) }
     #expect(count < Self.seedsByDefault || total.isBusy, "\(total)")
+  }
+
+  @Test("from any seed, Socket.IO clients that poll, upgrade and change reactors lose nothing, double nothing")
+  func socketIO() throws {
+    let first = Self.setting("MARTLET_SIM_SEED") ?? 1
+    let count =
+      Self.setting("MARTLET_SIM_SEEDS") ?? (Self.setting("MARTLET_SIM_SEED") == nil ? Self.socketIOSeedsByDefault : 1)
+    let steps = Self.setting("MARTLET_SIM_STEPS") ?? 3_000
+    let clients = Self.setting("MARTLET_SIM_SOCKETIO") ?? 4
+    let isVerbose = Self.setting("MARTLET_SIM_VERBOSE") != nil
+    var total = SimulationTotals()
+    for seed in first..<(first + count) {
+      let report = try Simulation(seed: UInt64(seed), steps: steps, engineClients: clients).run()
+      if isVerbose { print(report) }
+      total.add(report)
+      #expect(report.failure == nil, "\(report)")
+    }
+    if isVerbose { print(total) }
+    #expect(count < Self.socketIOSeedsByDefault || total.isBusyWithEngines, "\(total)")
   }
 
   @Test("the same seed gives the same run")
@@ -48,6 +70,7 @@ struct SimulationTotals: CustomStringConvertible {
   private(set) var deliveries = 0
   private(set) var required = 0
   private(set) var overflows = 0
+  private(set) var engine = (visits: 0, upgrades: 0, echoes: 0, broadcasts: 0)
   private(set) var counters: [Counter: Int] = [:]
   private(set) var closes: [CloseReason: Int] = [:]
 
@@ -57,6 +80,10 @@ struct SimulationTotals: CustomStringConvertible {
     deliveries += report.deliveries
     required += report.required
     overflows += report.overflows
+    engine.visits += report.engine.visits
+    engine.upgrades += report.engine.upgrades
+    engine.echoes += report.engine.echoes
+    engine.broadcasts += report.engine.broadcasts
     counters.merge(report.counters) { $0 + $1 }
     closes.merge(report.closes) { $0 + $1 }
   }
@@ -68,11 +95,17 @@ struct SimulationTotals: CustomStringConvertible {
       && closes[.noPong, default: 0] > 0
   }
 
+  /// The same for Socket.IO clients.
+  var isBusyWithEngines: Bool {
+    engine.visits > 100 && engine.upgrades > 40 && engine.echoes > 1_000 && engine.broadcasts > 1_000
+      && counters[.handovers, default: 0] > 300
+  }
+
   var description: String {
     let counts = Counter.allCases.map { "\($0) \(counters[$0, default: 0])" }.joined(separator: ", ")
     let ends = CloseReason.allCases.map { "\($0.label) \(closes[$0, default: 0])" }.joined(separator: ", ")
     return
       "\(steps) steps, \(sessions) sessions, \(deliveries) deliveries, \(required) required, "
-      + "\(overflows) overflows; \(counts); \(ends)"
+      + "\(engine), \(overflows) overflows; \(counts); \(ends)"
   }
 }

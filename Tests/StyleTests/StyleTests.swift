@@ -15,7 +15,8 @@ struct StyleTests {
     "Auth": ["CCrypto", "CCrypt", "Buffers", "FoundationEssentials", "Foundation", "Glibc"],
     "Backends": ["CCurl", "Auth", "EventLoop", "Buffers", "Glibc"],
     "Gateway": [
-      "EventLoop", "Dialects", "Topics", "Wire", "Auth", "Backends", "Compression", "Buffers", "FoundationEssentials", "Foundation",
+      "EventLoop", "Dialects", "Topics", "Wire", "Auth", "Backends", "Compression", "Buffers", "FoundationEssentials",
+      "Foundation",
       "Glibc", "CLinux",
     ],
     "Martlet": ["Gateway", "EventLoop", "FoundationEssentials"],

@@ -14,6 +14,19 @@ public struct ClientRuntime: Sendable {
   /// Node with a `WebSocket`: its own from version 22 (behind a flag from 20 on), else that of Debian's `node-ws`.
   public static func node() throws -> ClientRuntime { try prepared.node.get() }
 
+  /// The path of an official Socket.IO client for JavaScript, in `.build/test-socketio`; `deploy/deps.sh test` prepares it
+  /// too. Never a file of this project.
+  public static func socketIOBundle(version: String = newestSocketIO) throws -> String {
+    let made = try shell(["bash", packageDirectory.appendingPathComponent("deploy/test-socketio.sh").path, version])
+    guard made.status == 0, let path = made.output.split(separator: "\n").last else {
+      throw GatewayFailure(description: "no Socket.IO client: let pip reach PyPI. \(made.output)")
+    }
+    return String(path)
+  }
+
+  /// The version that is tested most.
+  public static let newestSocketIO = "4.8.1"
+
   private static let prepared = (python: Result { try findPython() }, node: Result { try findNode() })
 
   /// The package's directory: this file lies in Tests/Support.

@@ -1,8 +1,8 @@
 // Reads the endpoints of the application out of a configuration file: tables of URLs, and walkers. Start-up only.
 
 /// Turns objects of URLs and walkers into values and collects every mistake in them.
-struct BackendReader {
-  private(set) var refusals: [Setting.Refusal] = []
+struct BackendReader: ConfigurationReader {
+  var refusals: [Setting.Refusal] = []
 
   private static let walkerKeys = ["url", "fields", "requiresAuthentication", "methods"]
 
@@ -35,12 +35,8 @@ struct BackendReader {
       guard let inner = object(members[name] ?? .null, place, keys: Self.walkerKeys) else { continue }
       let fields = fields(inner["fields"], place + ".fields")
       let methods = methods(inner["methods"], place + ".methods")
-      var requiresAuthentication = true
-      switch inner["requiresAuthentication"] {
-      case nil: break
-      case .boolean(let flag): requiresAuthentication = flag
-      case let other?: refuse("\(place).requiresAuthentication", "expected true or false, got \(other.excerpt)")
-      }
+      let requiresAuthentication = flag(
+        inner["requiresAuthentication"], place + ".requiresAuthentication", otherwise: true)
       guard let url = url(inner["url"], place + ".url") else { continue }
       walkers.append(
         WalkerConfiguration(
@@ -99,26 +95,9 @@ struct BackendReader {
     return text
   }
 
-  private mutating func object(
-    _ value: ConfigurationValue, _ place: String, keys: [String]
-  ) -> [String: ConfigurationValue]? {
-    guard case .object(let members) = value else {
-      refuse(place, "expected an object, got \(value.excerpt)")
-      return nil
-    }
-    for key in members.keys.sorted() where !keys.contains(key) {
-      refuse("\(place).\(key)", "unknown key" + Suggestion.clause(for: key, among: keys))
-    }
-    return members
-  }
-
   private mutating func isTooMany(_ count: Int) -> Bool {
     if count <= Limits.handlersMax { return false }
     refuse("", "expected at most \(Limits.handlersMax), got \(count)")
     return true
-  }
-
-  private mutating func refuse(_ place: String, _ text: String) {
-    refusals.append(Setting.Refusal(place: place, text: text))
   }
 }

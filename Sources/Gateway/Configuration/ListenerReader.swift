@@ -1,8 +1,8 @@
 // Reads the `listeners` of a configuration file. Start-up only.
 
 /// Turns the list of listeners into values and collects every mistake in it.
-struct ListenerReader {
-  private(set) var refusals: [Setting.Refusal] = []
+struct ListenerReader: ConfigurationReader {
+  var refusals: [Setting.Refusal] = []
 
   private static let listenerKeys = ["host", "port", "unix", "mode", "proxyProtocol", "mounts"]
 
@@ -91,29 +91,5 @@ struct ListenerReader {
       if let rule, let target { mounts.append(MountConfiguration(rule, target, compression: compression)) }
     }
     return mounts
-  }
-
-  private mutating func flag(_ value: ConfigurationValue?, _ place: String, otherwise: Bool) -> Bool {
-    guard let value else { return otherwise }
-    if case .boolean(let flag) = value { return flag }
-    refuse(place, "expected true or false, got \(value.excerpt)")
-    return otherwise
-  }
-
-  private mutating func object(
-    _ value: ConfigurationValue, _ place: String, keys: [String]
-  ) -> [String: ConfigurationValue]? {
-    guard case .object(let members) = value else {
-      refuse(place, "expected an object, got \(value.excerpt)")
-      return nil
-    }
-    for key in members.keys.sorted() where !keys.contains(key) {
-      refuse("\(place).\(key)", "unknown key" + Suggestion.clause(for: key, among: keys))
-    }
-    return members
-  }
-
-  private mutating func refuse(_ place: String, _ text: String) {
-    refusals.append(Setting.Refusal(place: place, text: text))
   }
 }

@@ -25,6 +25,7 @@ const tooLate = setTimeout(() => {
 }, START_MILLISECONDS);
 
 async function file(path) {
+  if (path === '/socket.io.js') return { type: types.js, body: await readFile(task.config.socketIO) };
   const [, directory, name] = /^\/(scripts|client)\/([a-z_-]+\.(?:html|js))$/.exec(path) ?? [];
   if (!name) return null;
   return { type: types[name.split('.').at(-1)], body: await readFile(join(directories[directory], name)) };
@@ -73,6 +74,7 @@ const server = createServer((request, response) => {
 });
 await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
 
+/** All its files, temporary ones too: what it is killed with it cannot clean up. */
 const profile = await mkdtemp(join(tmpdir(), 'martlet-chromium-'));
 const chromium = spawn(task.config.browser, [
   '--headless=new',
@@ -85,10 +87,10 @@ const chromium = spawn(task.config.browser, [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
-  '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1',
+  '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1, EXCLUDE localhost',
   `--user-data-dir=${profile}`,
   `http://127.0.0.1:${server.address().port}/scripts/page.html`,
-], { stdio: ['ignore', 'ignore', 'pipe'], detached: true });
+], { stdio: ['ignore', 'ignore', 'pipe'], detached: true, env: { ...process.env, TMPDIR: profile } });
 let complaints = '';
 chromium.stderr.on('data', (chunk) => { complaints = (complaints + chunk).slice(-4_000); });
 chromium.on('exit', () => {

@@ -5,9 +5,10 @@ import * as events from './events.js';
 import * as faults from './faults.js';
 import { takeCount } from './harness.js';
 import * as sessions from './sessions.js';
+import * as socketio from './socketio.js';
 import * as walkers from './walkers.js';
 
-const scenarios = { ...channels, ...events, ...faults, ...sessions, ...walkers };
+const scenarios = { ...channels, ...events, ...faults, ...sessions, ...socketio, ...walkers };
 
 /** Runs one scenario, of these or of `more`. Resolves with `{ scenario, checks }`, or with `{ scenario, error }`. */
 export async function run(scenario, context, more = {}) {
