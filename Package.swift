@@ -73,15 +73,16 @@ let package = Package(
     .testTarget(
       name: "MartletTests", dependencies: ["Martlet", "TestSupport", "EventLoop"], swiftSettings: settings),
     .testTarget(name: "ExampleTests", dependencies: ["TestSupport"], swiftSettings: settings),
-    .target(name: "TestSupport", dependencies: ["Auth"], path: "Tests/Support", swiftSettings: settings),
+    .target(
+      name: "TestSupport", dependencies: ["MallocCounter", "Auth"], path: "Tests/Support", swiftSettings: settings),
     .testTarget(
       name: "EndToEndTests", dependencies: ["martlet", "TestSupport", "TestSeeds"], exclude: ["Clients"],
       swiftSettings: settings),
     .executableTarget(
       name: "bystander", dependencies: ["TestSupport"], path: "Tests/Bystander", swiftSettings: settings),
     .testTarget(
-      name: "ConformanceTests", dependencies: ["TestSupport", "Gateway", "Auth", "EventLoop"], exclude: ["Servers"],
-      swiftSettings: settings),
+      name: "ConformanceTests", dependencies: ["martlet", "TestSupport", "Gateway", "Auth", "EventLoop"],
+      exclude: ["Servers"], swiftSettings: settings),
     .testTarget(
       name: "HostileTests",
       dependencies: ["martlet", "bystander", "TestSupport", "MallocCounter", "Compression", "Buffers"],

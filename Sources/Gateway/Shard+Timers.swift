@@ -21,7 +21,8 @@ extension Shard where Kernel: ~Copyable {
     if now >= tidyAtMilliseconds { tidy() }
   }
 
-  /// Gives back what a large message or a burst has made the scratch buffers and the outbox grow to.
+  /// Gives back what a large message or a burst has made the scratch buffers and the outbox grow to, and what many
+  /// calls leave in the heaps of other threads.
   private mutating func tidy() {
     tidyAtMilliseconds = now + Limits.tidyMilliseconds
     receiveShare = Limits.receiveBytesInitial
@@ -32,6 +33,7 @@ extension Shard where Kernel: ~Copyable {
     if inflated.release(above: limit) { isFreed = true }
     if deflated.release(above: limit) { isFreed = true }
     if compressedRun.release(above: limit) { isFreed = true }
+    if number == 0 && shared.takeEndOfManyCalls() { isFreed = true }
     if isFreed { System.trimHeap() }
   }
 

@@ -86,6 +86,8 @@ final class SharedState: Sendable {
   private let stopping = Atomic<Bool>(false)
   /// Calls of handlers that have not ended. Relaxed: only a count.
   private let callCount = Atomic<Int>(0)
+  /// Whether there were many of them at a time. Relaxed: it says when to look for memory to give back.
+  private let hadManyCalls = Atomic<Bool>(false)
   /// Reactors that are accepting connections.
   private let reactorsReady = Atomic<Int>(0)
 
@@ -154,9 +156,17 @@ final class SharedState: Sendable {
 
   /// Counts a call of a handler; false when that is one more than the limit.
   func enterCall() -> Bool {
-    if callCount.wrappingAdd(1, ordering: .relaxed).newValue <= limits.callsMax { return true }
+    let count = callCount.wrappingAdd(1, ordering: .relaxed).newValue
+    if count >= Limits.callsManyMin { hadManyCalls.store(true, ordering: .relaxed) }
+    if count <= limits.callsMax { return true }
     leaveCall()
     return false
+  }
+
+  /// Whether there were many calls at a time and all have ended, which is told once.
+  func takeEndOfManyCalls() -> Bool {
+    guard hadManyCalls.load(ordering: .relaxed), callCount.load(ordering: .relaxed) == 0 else { return false }
+    return hadManyCalls.exchange(false, ordering: .relaxed)
   }
 
   /// A call has ended.

@@ -11,7 +11,7 @@ struct EngineIOConformanceTests {
   @Test(
     "a polling handshake is answered with the open packet", arguments: ["/socket.io/", "/socket.io", "/ws", "/x/y"])
   func pollingHandshake(path: String) throws {
-    try withGateway(reactors: 1) { gateway throws in
+    try withGateway { gateway throws in
       let answer = try HTTPExchange.get("\(path)?EIO=4&transport=polling", port: gateway.port)
       #expect(answer.status == 200 && answer.headers["content-type"] == "text/plain; charset=UTF-8")
       #expect(answer.text.hasPrefix("0"))
@@ -34,7 +34,7 @@ struct EngineIOConformanceTests {
       ("events.pingIntervalMilliseconds", "7000"), ("events.pingTimeoutMilliseconds", "6000"),
       ("events.payloadBytesMax", "5000"),
     ]
-    try withGateway(reactors: 1, settings: settings) { gateway throws in
+    try withGateway(settings: settings) { gateway throws in
       let open = try gateway.connect("\(path)?EIO=4&transport=websocket").nextText()
       #expect(open.hasPrefix("0"))
       guard case .object(var members)? = JSON(String(open.dropFirst())) else {
@@ -67,7 +67,7 @@ struct EngineIOConformanceTests {
       ("GET", "transport=polling", 5), ("GET", "EIO=3&transport=polling", 5), ("GET", "EIO=&transport=polling", 5),
     ])
   func refusal(method: String, query: String, code: Int) throws {
-    try withGateway(reactors: 2) { gateway throws in
+    try withGateway { gateway throws in
       let request = "\(method) /socket.io/?\(query) HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
       let answer = try HTTPExchange.perform(request, on: Socket(port: gateway.port))
       #expect(answer.status == 400 && answer.headers["content-type"] == "application/json")
@@ -83,7 +83,7 @@ struct EngineIOConformanceTests {
       ("EIO=4&transport=polling", 3), ("EIO=3&transport=websocket", 5), ("transport=websocket", 5),
     ])
   func refusedUpgrade(query: String, code: Int) throws {
-    try withGateway(reactors: 1) { gateway throws in
+    try withGateway { gateway throws in
       let answer = try gateway.upgrade("/socket.io/?" + query)
       #expect(answer.status == 400)
       #expect(answer.text == Self.messages[code], "\(answer.text)")
@@ -101,9 +101,10 @@ struct EngineIOConformanceTests {
         let answer = try session.request(method, body: [])
         #expect(answer.status == 400 && JSON(answer.text) == bad, "\(method): \(answer.text)")
       }
-      let plain = try HTTPExchange.get(session.target("websocket"), port: gateway.port)
+      let plain = try session.aside("GET", session.target("websocket"))
       #expect(plain.status == 400 && JSON(plain.text) == bad, "\(plain.text)")
-      let upgrade = try gateway.upgrade(session.target("polling"))
+      let upgrade = try HTTPExchange.perform(
+        WebSocketClient.request(session.target("polling")), on: session.connection())
       #expect(upgrade.status == 400 && upgrade.text == "Bad request", "\(upgrade.text)")
       try session.post("40{}")
       #expect(try session.poll() == [#"44{"message":"Authentication token required"}"#])
@@ -112,7 +113,7 @@ struct EngineIOConformanceTests {
 
   @Test("requests of other sites' pages are refused with code 4")
   func forbidden() throws {
-    try withGateway(reactors: 1) { gateway throws in
+    try withGateway { gateway throws in
       let headers = ["Origin: https://evil.example"]
       let plain = try HTTPExchange.get("/socket.io/?EIO=4&transport=polling", port: gateway.port, headers: headers)
       #expect(plain.status == 403 && JSON(plain.text) == JSON(#"{"code":4,"message":"Forbidden"}"#), "\(plain.text)")
@@ -155,7 +156,7 @@ struct EngineIOConformanceTests {
 
   @Test("a preflight is answered with 204 and what it asked for")
   func preflight() throws {
-    try withGateway(reactors: 1) { gateway throws in
+    try withGateway { gateway throws in
       let request = """
         OPTIONS /socket.io/?EIO=4&transport=polling HTTP/1.1\r
         Host: 127.0.0.1\r
@@ -170,53 +171,6 @@ struct EngineIOConformanceTests {
       #expect(answer.headers["access-control-allow-origin"] == "http://localhost:3000")
       #expect(answer.headers["access-control-allow-methods"] == "GET, POST, OPTIONS")
       #expect(answer.headers["access-control-allow-headers"] == "content-type, x-own")
-    }
-  }
-
-  // MARK: Heartbeat
-
-  private static let fast = [
-    ("events.pingIntervalMilliseconds", "300"), ("events.pingTimeoutMilliseconds", "200"),
-  ]
-
-  @Test(
-    "a session that polls is pinged again and again while it answers, and ends when it does not",
-    arguments: Polling.allCases)
-  func heartbeat(polling: Polling) throws {
-    try withPolling(polling, settings: Self.fast) { gateway throws in
-      let session = try PollingSession(gateway, polling)
-      for _ in 0..<3 {
-        #expect(try session.poll() == ["2"])
-        try session.post("3")
-      }
-      #expect(try session.poll() == ["2"])
-      #expect(try session.poll() == ["1"])
-      try session.expectOver()
-    }
-  }
-
-  @Test("a session that stops polling ends")
-  func silence() throws {
-    try withPolling(.kept, settings: Self.fast) { gateway throws in
-      let session = try PollingSession(gateway, .kept)
-      #expect(try eventually { try gateway.metrics().closes("no_pong") == 1 })
-      try session.expectOver()
-    }
-  }
-
-  @Test("a WebSocket is pinged too; a pong of WebSocket's own is none of Engine.IO's")
-  func webSocketHeartbeat() throws {
-    try withGateway(reactors: 1, settings: Self.fast) { gateway throws in
-      let client = try gateway.connect("/socket.io/?EIO=4&transport=websocket")
-      _ = try client.nextText()
-      for _ in 0..<3 {
-        try expectText(client, "2")
-        try client.send("3")
-      }
-      try expectText(client, "2")
-      try client.send(ClientFrame(ClientFrame.pong, []))
-      let end = client.next()
-      #expect(end == .end || end == .reset, "\(end)")
     }
   }
 
@@ -235,7 +189,7 @@ struct EngineIOConformanceTests {
         try session.expectOver("\(packet)")
       }
     }
-    try withGateway(reactors: 1) { gateway throws in
+    try withGateway { gateway throws in
       let client = try gateway.connect("/socket.io/?EIO=4&transport=websocket")
       _ = try client.nextText()
       try client.send(packet)
@@ -253,7 +207,7 @@ struct EngineIOConformanceTests {
       #expect(try HTTPExchange.readAnswer(on: poll).text == "6")
       try session.expectOver()
     }
-    try withGateway(reactors: 1) { gateway throws in
+    try withGateway { gateway throws in
       let client = try gateway.connect("/socket.io/?EIO=4&transport=websocket")
       _ = try client.nextText()
       try client.send("1")

@@ -6,12 +6,12 @@ import Testing
 
 @Suite("Conformance: Engine.IO, handed from reactor to reactor")
 struct EngineIOHandoverTests {
-  /// A joined session on each of two reactors. The first byte of an id, and so its first two characters, say where.
+  /// A joined session on each of two reactors.
   private func pair(_ gateway: ConformanceGateway) throws -> [PollingSession] {
-    var found: [String: PollingSession] = [:]
+    var found: [Int: PollingSession] = [:]
     for _ in 0..<60 where found.count < 2 {
-      let session = try PollingSession(gateway, .fresh)
-      found[String(session.sid.prefix(1)) + (session.sid.dropFirst().first! < "Q" ? "0" : "1")] = session
+      let session = try PollingSession(gateway, .apart)
+      found[try ConformanceGateway.reactor(of: session.sid)] = session
     }
     guard found.count == 2 else { throw GatewayFailure(description: "60 sessions, and all on one reactor") }
     let token = try gateway.acquireSession()
@@ -49,9 +49,40 @@ struct EngineIOHandoverTests {
     return bodies
   }
 
+  @Test("each request of a session whose connections are apart is handed over, once")
+  func apart() throws {
+    try withGateway { gateway throws in
+      for session in try pair(gateway) {
+        let sockets = try (0..<10).map { _ throws in try session.connection() }
+        // The numbers are a little behind; those of the connections themselves come first.
+        var before = -1
+        #expect(
+          try eventually {
+            let last = before
+            before = try gateway.metrics().sum("connections_handed_over_total")
+            ThisProcess.pause(milliseconds: 250)
+            return before == last
+          })
+        for socket in sockets {
+          try socket.send([UInt8](post(session, "3").utf8))
+          #expect(try read(1, on: socket) == ["ok"])
+        }
+        #expect(
+          try eventually { try gateway.metrics().sum("connections_handed_over_total") >= before + sockets.count })
+        // Each connection is where its session is now.
+        for socket in sockets {
+          try socket.send([UInt8](post(session, "3").utf8))
+          #expect(try read(1, on: socket) == ["ok"])
+        }
+        ThisProcess.pause(milliseconds: 250)
+        #expect(try gateway.metrics().sum("connections_handed_over_total") == before + sockets.count)
+      }
+    }
+  }
+
   @Test("requests of two sessions on one connection are answered in order, however they are cut")
   func pipelined() throws {
-    try withGateway(reactors: 2) { gateway throws in
+    try withGateway { gateway throws in
       let sessions = try pair(gateway)
       let before = try gateway.metrics().sum("connections_handed_over_total")
       var requests = ""
@@ -79,7 +110,7 @@ struct EngineIOHandoverTests {
 
   @Test("a body that comes after the hand-over, in pieces and after 100 Continue, is taken")
   func bodies() throws {
-    try withGateway(reactors: 2) { gateway throws in
+    try withGateway { gateway throws in
       let sessions = try pair(gateway)
       let socket = try Socket(port: gateway.port)
       let data = String(repeating: "d", count: 900_000)
@@ -101,9 +132,9 @@ struct EngineIOHandoverTests {
 
   @Test("a WebSocket that upgrades on another reactor, with everything in one segment")
   func upgrade() throws {
-    try withGateway(reactors: 2) { gateway throws in
+    try withGateway { gateway throws in
       for session in try pair(gateway) + pair(gateway) {
-        let socket = try Socket(port: gateway.port)
+        let socket = try session.connection()
         let packets = ["2probe", "5", #"42["echo",1]"#, #"42["echo",2]"#]
         let frames = packets.flatMap { ClientFrame(ClientFrame.text, [UInt8]($0.utf8)).bytes }
         try socket.send([UInt8](WebSocketClient.request(session.target("websocket")).utf8) + frames)
@@ -129,8 +160,7 @@ struct EngineIOHandoverTests {
     try withPolling(polling) { gateway throws in
       let session = try PollingSession(gateway, polling)
       try session.post(#"40{"token":"\#(gateway.acquireSession())"}"#)
-      let client = try gateway.connect(
-        session.target("websocket"), headers: ["Sec-WebSocket-Extensions: permessage-deflate"])
+      let client = try session.upgrade(headers: ["Sec-WebSocket-Extensions: permessage-deflate"])
       try client.send("2probe")
       try expectText(client, "3probe")
       try client.send("5")
@@ -158,7 +188,7 @@ struct EngineIOHandoverTests {
       #expect(try eventually { try gateway.metrics().closes("rate_limited") == closes + 1 })
       try session.expectOver()
     }
-    try withGateway(reactors: 1) { gateway throws in
+    try withGateway { gateway throws in
       let session = try PollingSession(gateway, .kept)
       try session.post("3", "3", "3")
       let client = try gateway.connect("/socket.io/?EIO=4&transport=websocket")

@@ -38,7 +38,7 @@ struct EngineIOPollingTests {
 
   @Test("a poll that comes behind another on one connection waits for its turn")
   func pipelined() throws {
-    try withPolling(.kept) { gateway throws in
+    try withGateway { gateway throws in
       let session = try joined(gateway, .kept)
       let poll = try session.begin("GET")
       _ = try session.begin("GET")
@@ -75,7 +75,7 @@ struct EngineIOPollingTests {
       let session = try joined(gateway, polling)
       let first = try session.begin("GET")
       ThisProcess.pause(milliseconds: 100)
-      let second = try HTTPExchange.get(session.target(), port: gateway.port)
+      let second = try session.aside("GET")
       #expect(second.status == 400 && JSON(second.text) == JSON(#"{"code":3,"message":"Bad request"}"#))
       #expect(try HTTPExchange.readAnswer(on: first).text == "1")
       try session.expectOver()
@@ -87,7 +87,7 @@ struct EngineIOPollingTests {
     try withPolling(polling) { gateway throws in
       let session = try joined(gateway, polling)
       let before = try gateway.metrics().closes("disconnected")
-      let poll = try Socket(port: gateway.port)
+      let poll = try session.connection()
       try poll.send([UInt8]("GET \(session.target()) HTTP/1.1\r\nHost: x\r\n\r\n".utf8))
       #expect(poll.receive(patienceMilliseconds: 100) == .timedOut)
       poll.close()
@@ -102,7 +102,7 @@ struct EngineIOPollingTests {
   func overlappingPosts(polling: Polling) throws {
     try withPolling(polling) { gateway throws in
       let session = try joined(gateway, polling)
-      let first = try Socket(port: gateway.port)
+      let first = try session.connection()
       try first.send([UInt8]("POST \(session.target()) HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n42".utf8))
       ThisProcess.pause(milliseconds: 100)
       let second = try session.request("POST", body: [UInt8](Self.ping.utf8))
@@ -118,7 +118,7 @@ struct EngineIOPollingTests {
     try withPolling(polling) { gateway throws in
       let session = try joined(gateway, polling)
       let poll = try session.begin("GET")
-      let post = try Socket(port: gateway.port)
+      let post = try session.connection()
       try post.send([UInt8]("POST \(session.target()) HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n42".utf8))
       ThisProcess.pause(milliseconds: 100)
       post.close()
@@ -169,7 +169,7 @@ struct EngineIOPollingTests {
     try withPolling(polling) { gateway throws in
       let session = try joined(gateway, polling)
       let head = "POST \(session.target()) HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-      let socket = try Socket(port: gateway.port)
+      let socket = try session.connection()
       try socket.send([UInt8]((head + "3\r\n42[\r\n7\r\n\"ping\"]\r\n0\r\n\r\n").utf8))
       #expect(try HTTPExchange.readAnswer(on: socket).text == "ok")
       #expect(isPong(try session.poll().first))
@@ -297,8 +297,8 @@ struct EngineIOPollingTests {
   @Test("a gateway that stops releases polls and closes upgraded WebSockets")
   func stopping() throws {
     let gateway = try ConformanceGateway(reactors: 2, settings: [("limits.closeTimeoutMilliseconds", "300")])
-    let session = try joined(gateway, .fresh)
-    let other = try joined(gateway, .fresh)
+    let session = try joined(gateway, .apart)
+    let other = try joined(gateway, .apart)
     let client = try probed(other)
     try client.send("5")
     try client.send(Self.ping)

@@ -1,5 +1,5 @@
-// What the conformance tests share: a gateway inside the test's own process, clients on reactors of one's choice, and
-// comparisons that say what they saw. A gateway belongs to one test.
+// What the conformance tests share: the release binary, or a gateway inside the test's own process, clients on reactors
+// of one's choice, and comparisons that say what they saw. A gateway belongs to one test.
 
 import Auth
 import EventLoop
@@ -12,47 +12,81 @@ import Testing
 let reactorCounts = [1, 2]
 
 /// A gateway in development mode on free loopback ports; every dialect's secret is `Tokens.secret`.
+///
+/// It is the release binary in a process of its own, unless a test brings handlers of its own in Swift or has the profile
+/// seed-ports, whose ports are changed.
 final class ConformanceGateway {
   let port: UInt16
   let adminPort: UInt16
   let reactors: Int
   /// With the profile seed-ports: the ports that it listens on, by those that its clients know. They are free ones instead.
   let knownPorts: [UInt16: UInt16]
-  private let server: GatewayServer
+  private let running: Running
   /// Connections that came out on a reactor where none was wanted, kept open so that counts stay what they are.
   private var parked: [WebSocketClient] = []
+  /// The id of an Engine.IO session on each reactor, whose requests bring connections there.
+  var anchors: [Int: String] = [:]
+
+  private enum Running {
+    case here(GatewayServer)
+    case process(GatewayProcess)
+  }
 
   /// - Parameters:
   ///   - settings: keys of the configuration and their values, as `--set` takes them.
-  ///   - extensions: handlers of an application.
-  init(reactors: Int, settings: [(String, String)] = [], extensions: Extensions = Extensions()) throws {
+  ///   - extensions: handlers of an application; nil for the release binary.
+  init(reactors: Int, settings: [(String, String)] = [], extensions: Extensions? = nil) throws {
+    self.reactors = reactors
+    // Only here can the ports of that profile be others than its clients know, which may be taken.
+    if extensions != nil || Self.isSeedPorts(settings) {
+      let (server, known) = try Self.server(reactors, settings, extensions ?? Extensions())
+      running = .here(server)
+      let ports = server.addresses.map { UInt16($0.split(separator: ":").last ?? "") ?? 0 }
+      (port, adminPort) = (ports.first ?? 0, ports.count > 1 ? ports.last ?? 0 : 0)
+      knownPorts = Dictionary(zip(known, ports)) { first, _ in first }
+    } else {
+      let gateway = try Self.process(reactors, settings)
+      running = .process(gateway)
+      (port, adminPort) = (gateway.port, gateway.adminPort)
+      knownPorts = [:]
+    }
+    if port == 0 || adminPort == 0 { throw GatewayFailure(description: "ports \(port) and \(adminPort)") }
+  }
+
+  private static func process(_ reactors: Int, _ settings: [(String, String)]) throws -> GatewayProcess {
+    let words = settings.flatMap { ["--set", "\($0.0)=\($0.1)"] }
+    return try GatewayProcess(
+      ["--set", "development=true"] + words, reactors: reactors,
+      standardAddress: !settings.contains { $0.0 == "listeners" }, executable: ReleaseBinary.executable())
+  }
+
+  private static func server(
+    _ reactors: Int, _ settings: [(String, String)], _ extensions: Extensions
+  ) throws -> (GatewayServer, known: [UInt16]) {
     System.ignoreBrokenPipes()
     var sources = ConfigurationSources()
     for name in ["NEXUS_JWT_SECRET", "HANDLERS_JWT_SECRET", "JWT_SECRET_KEY", "TOKEN_SECRET"] {
       sources.environment[name] = Tokens.secret
     }
     var always = [("development", "true"), ("admin.port", "0"), ("reactorCount", "\(reactors)")]
-    let isSeedPorts = settings.contains { $0 == ("profile", Profile.seedPorts.rawValue) }
-    if isSeedPorts {
+    if isSeedPorts(settings) {
       always.append(("host", "127.0.0.1"))
     } else if !settings.contains(where: { $0.0 == "listeners" }) {
       always += [("host", "127.0.0.1"), ("port", "0")]
     }
     sources.flags = (always + settings).map { (key: $0.0, text: $0.1, origin: "test") }
     var configuration = try Configuration.load(sources)
-    let known = isSeedPorts ? Self.freePorts(&configuration) : []
+    let known = isSeedPorts(settings) ? freePorts(&configuration) : []
     // Tests block the threads that handlers would run on.
     var extensions = extensions
     extensions.executor = HandlerThreads.shared
-    server = try GatewayServer(configuration, logger: Logger(format: .text, level: .error), extensions: extensions)
-    self.reactors = reactors
-    let ports = server.addresses.map { UInt16($0.split(separator: ":").last ?? "") ?? 0 }
-    guard let first = ports.first, let last = ports.last, ports.count >= 2, first > 0, last > 0 else {
-      throw GatewayFailure(description: "no ports in \(server.addresses)")
-    }
-    port = first
-    adminPort = last
-    knownPorts = Dictionary(zip(known, ports)) { first, _ in first }
+    let server = try GatewayServer(
+      configuration, logger: Logger(format: .text, level: .error), extensions: extensions)
+    return (server, known)
+  }
+
+  private static func isSeedPorts(_ settings: [(String, String)]) -> Bool {
+    settings.contains { $0 == ("profile", Profile.seedPorts.rawValue) }
   }
 
   /// Has every listener on a free port, and returns the ports that they had.
@@ -64,16 +98,33 @@ final class ConformanceGateway {
     }
   }
 
-  /// Ends every connection and all threads. Once.
-  func stop() {
+  /// Ends every connection and all threads, or the process, which must have been well. Once.
+  func stop(sourceLocation: SourceLocation = #_sourceLocation) {
     parked = []
-    server.stop()
-    server.join()
+    switch running {
+    case .here(let server):
+      server.stop()
+      server.join()
+    case .process(let gateway):
+      let end = gateway.stop()
+      #expect(end.status == 0, "\(end.log.suffix(4_000))", sourceLocation: sourceLocation)
+    }
   }
 
-  /// The token of a session of the events dialect in which a user is logged in.
+  /// The token of a session of the events dialect in which a user is logged in: only an application makes those, so nil
+  /// for the release binary.
   func eventsSession(user: String) -> String? {
-    server.eventSessions.create(userId: user, nowMilliseconds: System.wallMilliseconds())?.token
+    guard case .here(let server) = running else { return nil }
+    return server.eventSessions.create(userId: user, nowMilliseconds: System.wallMilliseconds())?.token
+  }
+
+  /// Anonymous resident bytes of the process: heap, stacks, and data that was written to. 0 for a gateway in the tests.
+  var anonymousBytes: Int {
+    guard case .process(let gateway) = running,
+      let text = try? String(contentsOfFile: "/proc/\(gateway.id)/smaps_rollup", encoding: .utf8),
+      let line = text.split(separator: "\n").first(where: { $0.hasPrefix("Anonymous:") })
+    else { return 0 }
+    return (Int(line.split(separator: " ").dropFirst().first ?? "") ?? 0) << 10
   }
 
   // MARK: Connecting
@@ -133,7 +184,7 @@ final class ConformanceGateway {
 
 /// Runs `body` against a gateway of its own and stops it.
 func withGateway(
-  reactors: Int, settings: [(String, String)] = [], extensions: Extensions = Extensions(),
+  reactors: Int = 2, settings: [(String, String)] = [], extensions: Extensions? = nil,
   _ body: (ConformanceGateway) throws -> Void
 ) throws {
   let gateway = try ConformanceGateway(reactors: reactors, settings: settings, extensions: extensions)

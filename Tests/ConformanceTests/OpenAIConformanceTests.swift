@@ -5,87 +5,42 @@ import Foundation
 import TestSupport
 import Testing
 
-private func service() throws -> BackendServer { try BackendServer(script: "Tests/ConformanceTests/Servers/openai.py") }
-
-/// Settings of a gateway that asks `server`; patient unless told otherwise.
-private func settings(_ server: BackendServer, _ more: [(String, String)] = []) -> [(String, String)] {
-  [
-    ("ai.baseURL", server.url("")), ("ai.model", "test-model"), ("ai.key", "sk-test"),
-    ("ai.timeoutMilliseconds", "60000"), ("ai.idleTimeoutMilliseconds", "60000"),
-    ("channels.telemetryIntervalMilliseconds", "0"),
-  ] + more
-}
-
-/// What the service has counted.
-private func stats(_ server: BackendServer) throws -> [String: Any] {
-  let answer = try HTTPExchange.get("/stats", port: server.port)
-  return try JSONSerialization.jsonObject(with: Data(answer.body)) as? [String: Any] ?? [:]
-}
-
-private func number(_ server: BackendServer, _ name: String) throws -> Int { try stats(server)[name] as? Int ?? -1 }
-
-/// Nothing is left of any answer, neither here nor at the service.
-private func isQuiet(_ gateway: ConformanceGateway, _ server: BackendServer) throws -> Bool {
-  try eventually { try gateway.metrics().samples["ai_calls"] == 0 && number(server, "open") == 0 }
-}
-
-/// One answer as a client sees it.
-private struct Chat {
-  var chunks: [String]
-  var full: String?
-  var error: String?
-
-  /// Asks and reads to the end.
-  init(_ client: WebSocketClient, _ message: String) throws {
-    try client.send(#"{"event":"ai:chat","data":{"message":"\#(message)"}}"#)
-    try self.init(reading: client)
-  }
-
-  init(reading client: WebSocketClient) throws {
-    let events = try EventsChatConformanceTests.collect(client).chat
-    #expect(events.first?.name == "ai:response:start")
-    chunks = events.filter { $0.name == "ai:response:chunk" }.compactMap { $0.data["chunk"]?.text }
-    full = events.last?.data["fullResponse"]?.text
-    error = events.last?.data["error"]?.text
-  }
-}
-
-private func words(_ count: Int) -> [String] { (0..<count).map { "\($0) " } }
-
 @Suite("Conformance: ai:chat with an AI service")
 struct OpenAIConformanceTests {
   @Test("the pieces of the service's stream are the chunks, in order", arguments: reactorCounts)
   func stream(reactors: Int) throws {
-    let server = try service()
-    try withGateway(reactors: reactors, settings: settings(server)) { gateway throws in
+    let service = try AIService()
+    try withGateway(reactors: reactors, settings: service.settings()) { gateway throws in
       let client = try gateway.connectEvents()
       for message in ["stream 20", "stream 3 50", "nodone 5"] {
-        let chat = try Chat(client, message)
+        let chat = try AIAnswer(client, message)
         let count = Int(message.split(separator: " ")[1]) ?? 0
-        #expect(chat.chunks == words(count) && chat.full == words(count).joined() && chat.error == nil, "\(message)")
+        #expect(
+          chat.chunks == AIService.words(count) && chat.full == AIService.words(count).joined() && chat.error == nil,
+          "\(message)")
       }
-      #expect(try Chat(client, "stream 0").full == "")
-      #expect(try Chat(client, "whole").chunks == ["all at once"])
-      let bytes = try Chat(client, "bytes")
+      #expect(try AIAnswer(client, "stream 0").full == "")
+      #expect(try AIAnswer(client, "whole").chunks == ["all at once"])
+      let bytes = try AIAnswer(client, "bytes")
       #expect(bytes.chunks == ["a 😀 é", "b"] && bytes.full == "a 😀 éb")
-      #expect(try isQuiet(gateway, server))
+      #expect(try service.isQuiet(gateway))
       #expect(try gateway.metrics().samples["ai_calls_total{outcome=\"answered\"}"] == 6)
     }
   }
 
   @Test("the service is asked with the operator's key, model and prompt, the history and the question")
   func request() throws {
-    let server = try service()
-    let more = [("ai.systemPrompt", "Be brief."), ("ai.baseURL", server.url("/proxy/v1/"))]
-    try withGateway(reactors: 1, settings: settings(server, more)) { gateway throws in
+    let service = try AIService()
+    let more = [("ai.systemPrompt", "Be brief."), ("ai.baseURL", service.server.url("/proxy/v1/"))]
+    try withGateway(reactors: 1, settings: service.settings(more)) { gateway throws in
       let client = try gateway.connectEvents()
       let history =
         #"[{"role":"user","content":"Hi"},{"role":"assistant","content":"Yes?"},{"message":"no","isUser":true}]"#
       try client.send(
         #"{"event":"ai:chat","data":{"message":"stream 1","conversationHistory":\#(history),"locale":"fa"}}"#)
-      #expect(try Chat(reading: client).full == "0 ")
+      #expect(try AIAnswer(reading: client).full == "0 ")
     }
-    let seen = try stats(server)
+    let seen = try service.stats()
     #expect(seen["paths"] as? [String] == ["/proxy/v1/chat/completions"])
     let fields = try #require((seen["headers"] as? [[String: String]])?.first)
     #expect(fields["authorization"] == "Bearer sk-test" && fields["content-type"] == "application/json")
@@ -99,8 +54,8 @@ struct OpenAIConformanceTests {
   @Test(
     "a service that fails ends the answer with a short error, after the chunks so far", arguments: reactorCounts)
   func failures(reactors: Int) throws {
-    let server = try service()
-    try withGateway(reactors: reactors, settings: settings(server)) { gateway throws in
+    let service = try AIService()
+    try withGateway(reactors: reactors, settings: service.settings()) { gateway throws in
       let client = try gateway.connectEvents()
       for (message, count, text) in [
         ("status 429", 0, "The AI service is busy"), ("status 503", 0, "The AI service is busy"),
@@ -110,123 +65,123 @@ struct OpenAIConformanceTests {
         ("error 2", 2, "AI service failed"), ("nojson 2", 2, "AI service failed"),
         ("notutf8 1", 1, "AI service failed"), ("long", 0, "AI service failed"),
       ] {
-        let chat = try Chat(client, message)
-        #expect(chat.chunks == words(count) && chat.full == nil && chat.error == text, "\(message): \(chat)")
+        let chat = try AIAnswer(client, message)
+        #expect(chat.chunks == AIService.words(count) && chat.full == nil && chat.error == text, "\(message): \(chat)")
       }
-      let flood = try Chat(client, "flood")
+      let flood = try AIAnswer(client, "flood")
       #expect(flood.error == "AI response is too long" && flood.chunks.count == 64)
       // The connection is as good as before, and so is the service.
       try expectOnlyPong(client)
-      #expect(try Chat(client, "stream 2").full == "0 1 ")
-      #expect(try isQuiet(gateway, server))
+      #expect(try AIAnswer(client, "stream 2").full == "0 1 ")
+      #expect(try service.isQuiet(gateway))
     }
   }
 
   @Test("nobody there is a failure too")
   func unreachable() throws {
-    let server = try BackendServer(.late)
-    try withGateway(reactors: 1, settings: settings(server)) { gateway throws in
+    let service = AIService(try BackendServer(.late))
+    try withGateway(reactors: 1, settings: service.settings()) { gateway throws in
       let client = try gateway.connectEvents()
-      #expect(try Chat(client, "stream 1").error == "AI service failed")
+      #expect(try AIAnswer(client, "stream 1").error == "AI service failed")
       #expect(try gateway.metrics().samples["ai_calls_total{outcome=\"unreachable\"}"] == 1)
     }
   }
 
   @Test("a service that is silent before or within its answer, or takes too long, is given up")
   func timeouts() throws {
-    let server = try service()
+    let service = try AIService()
     try withGateway(
-      reactors: 1, settings: settings(server, [("ai.idleTimeoutMilliseconds", "700")])
+      reactors: 1, settings: service.settings([("ai.idleTimeoutMilliseconds", "700")])
     ) { gateway throws in
       let client = try gateway.connectEvents()
-      #expect(try Chat(client, "never").error == "AI service timed out")
-      let chat = try Chat(client, "hang 3")
-      #expect(chat.chunks == words(3) && chat.error == "AI service timed out")
-      #expect(try isQuiet(gateway, server))
-      #expect(try number(server, "gone") == 2)
+      #expect(try AIAnswer(client, "never").error == "AI service timed out")
+      let chat = try AIAnswer(client, "hang 3")
+      #expect(chat.chunks == AIService.words(3) && chat.error == "AI service timed out")
+      #expect(try service.isQuiet(gateway))
+      #expect(try service.number("gone") == 2)
     }
-    try withGateway(reactors: 1, settings: settings(server, [("ai.timeoutMilliseconds", "1500")])) { gateway throws in
-      let chat = try Chat(gateway.connectEvents(), "stream 1000 100")
-      #expect(chat.chunks == words(chat.chunks.count) && chat.chunks.count < 100)
+    try withGateway(reactors: 1, settings: service.settings([("ai.timeoutMilliseconds", "1500")])) { gateway throws in
+      let chat = try AIAnswer(gateway.connectEvents(), "stream 1000 100")
+      #expect(chat.chunks == AIService.words(chat.chunks.count) && chat.chunks.count < 100)
       #expect(chat.error == "AI service timed out")
-      #expect(try isQuiet(gateway, server))
+      #expect(try service.isQuiet(gateway))
     }
   }
 
   @Test("no more answers are under way than allowed; the others wait for their turn")
   func concurrency() throws {
-    let server = try service()
-    try withGateway(reactors: 2, settings: settings(server, [("ai.concurrencyMax", "2")])) { gateway throws in
+    let service = try AIService()
+    try withGateway(reactors: 2, settings: service.settings([("ai.concurrencyMax", "2")])) { gateway throws in
       let clients = try (0..<9).map { _ throws in try gateway.connectEvents() }
       for client in clients { try client.send(#"{"event":"ai:chat","data":{"message":"stream 4 20"}}"#) }
-      for client in clients { #expect(try Chat(reading: client).full == "0 1 2 3 ") }
-      #expect(try number(server, "streamsMax") == 2)
-      #expect(try isQuiet(gateway, server))
+      for client in clients { #expect(try AIAnswer(reading: client).full == "0 1 2 3 ") }
+      #expect(try service.number("streamsMax") == 2)
+      #expect(try service.isQuiet(gateway))
     }
   }
 
   @Test("a client that goes ends its request: the service sees its connection closed", arguments: reactorCounts)
   func cancellation(reactors: Int) throws {
-    let server = try service()
+    let service = try AIService()
     try withGateway(
-      reactors: reactors, settings: settings(server, [("ai.concurrencyMax", "2")])
+      reactors: reactors, settings: service.settings([("ai.concurrencyMax", "2")])
     ) { gateway throws in
       // The third waits for a place and never gets one.
       let clients = try (0..<3).map { _ throws in try gateway.connectEvents() }
       for (client, message) in zip(clients, ["never", "hang 1", "stream 1"]) {
-        let before = try number(server, "requests")
+        let before = try service.number("requests")
         try client.send(#"{"event":"ai:chat","data":{"message":"\#(message)"}}"#)
         #expect(try ReceivedEvent(client).name == "ai:response:start")
         if message == "hang 1" { #expect(try ReceivedEvent(client).name == "ai:response:chunk") }
-        if message != "stream 1" { #expect(try eventually { try number(server, "requests") == before + 1 }) }
+        if message != "stream 1" { #expect(try eventually { try service.number("requests") == before + 1 }) }
       }
       #expect(try eventually { try gateway.metrics().samples["ai_calls"] == 3 })
       for client in clients.reversed() { client.socket.close() }
-      #expect(try isQuiet(gateway, server))
-      #expect(try number(server, "gone") == 2)
+      #expect(try service.isQuiet(gateway))
+      #expect(try service.number("gone") == 2)
       #expect(try gateway.metrics().samples["ai_calls_total{outcome=\"cancelled\"}"] == 3)
     }
   }
 
   @Test("two hundred answers at once whose service breaks off: each ends, in order, and nothing is left behind")
   func crowd() throws {
-    let server = try service()
+    let service = try AIService()
     let more = [("ai.concurrencyMax", "150"), ("limits.callsMax", "4096")]
-    try withGateway(reactors: 2, settings: settings(server, more)) { gateway throws in
+    try withGateway(reactors: 2, settings: service.settings(more)) { gateway throws in
       let clients = try (0..<200).map { _ throws in try gateway.connectEvents() }
       // Every fourth answer is short and ends well; the others would go on for ever. Fifty wait for a place at first.
       for (index, client) in clients.enumerated() {
         let message = index % 4 == 0 ? "stream 6 30" : "live"
         try client.send(#"{"event":"ai:chat","data":{"message":"\#(message)"}}"#)
       }
-      #expect(try eventually { try number(server, "streams") >= 100 })
+      #expect(try eventually { try service.number("streams") >= 100 })
       // Two clients go in the middle as well.
       for index in [1, 2] {
         #expect(try ReceivedEvent(clients[index]).name == "ai:response:start")
         clients[index].socket.close()
       }
-      #expect(try HTTPExchange.get("/cut", port: server.port).status == 200)
+      try service.tell("cut")
       for (index, client) in clients.enumerated() where index != 1 && index != 2 {
-        let chat = try Chat(reading: client)
-        #expect(chat.chunks == words(chat.chunks.count), "client \(index)")
+        let chat = try AIAnswer(reading: client)
+        #expect(chat.chunks == AIService.words(chat.chunks.count), "client \(index)")
         if index % 4 == 0 {
           #expect(chat.full == "0 1 2 3 4 5 " && chat.error == nil, "client \(index)")
         } else {
           #expect(chat.error == "AI service failed" && chat.full == nil && chat.chunks.count >= 3, "client \(index)")
         }
       }
-      #expect(try isQuiet(gateway, server))
-      #expect(try number(server, "streams") == 0)
-      #expect(try number(server, "streamsMax") <= 150)
+      #expect(try service.isQuiet(gateway))
+      #expect(try service.number("streams") == 0)
+      #expect(try service.number("streamsMax") <= 150)
       // Everything goes on.
-      #expect(try Chat(clients[0], "stream 2").full == "0 1 ")
+      #expect(try AIAnswer(clients[0], "stream 2").full == "0 1 ")
     }
   }
 
   @Test("a Socket.IO client gets the same answer", arguments: reactorCounts)
   func socketIO(reactors: Int) throws {
-    let server = try service()
-    try withGateway(reactors: reactors, settings: settings(server)) { gateway throws in
+    let service = try AIService()
+    try withGateway(reactors: reactors, settings: service.settings()) { gateway throws in
       let client = try gateway.connect("/socket.io/?EIO=4&transport=websocket")
       #expect(try client.nextText().hasPrefix("0{"))
       try client.send(#"40{"token":"\#(try gateway.acquireSession())"}"#)

@@ -1,6 +1,7 @@
 // PROTOCOLS 3.5, the Socket.IO layer: namespaces, tokens, events and mistakes, over each way that packets travel.
 
 import Foundation
+import Gateway
 import TestSupport
 import Testing
 
@@ -71,7 +72,7 @@ struct SocketIOConformanceTests {
 
   @Test("the Authorization header is not looked at, and a token of a session that was logged out is invalid")
   func otherTokens() throws {
-    try withGateway(reactors: 1) { gateway throws in
+    try withGateway { gateway throws in
       let token = try gateway.acquireSession()
       let client = try gateway.connect(
         "/socket.io/?EIO=4&transport=websocket", headers: ["Authorization: Bearer " + token])
@@ -165,7 +166,8 @@ struct SocketIOConformanceTests {
 
   @Test("a user who is logged in is told so, and is in the room of the user", arguments: SocketIOTransport.allCases)
   func loggedIn(transport: SocketIOTransport) throws {
-    try withSocketIO(transport) { gateway, client throws in
+    // Only an application makes such sessions, so this gateway is in the process of the tests.
+    try withSocketIO(transport, extensions: Extensions()) { gateway, client throws in
       let token = try #require(gateway.eventsSession(user: "u \"7\""))
       try client.send(#"40{"token":"\#(token)"}"#)
       _ = try client.nextText()
@@ -269,6 +271,36 @@ struct SocketIOConformanceTests {
     }
   }
 
+  @Test("attachments may come in posts of their own, and count among the packets of an answer")
+  func separateAttachments() throws {
+    for polling in Polling.allCases {
+      try withPolling(polling) { gateway throws in
+        let session = try PollingSession(gateway, polling)
+        try session.post(#"40{"token":"\#(gateway.acquireSession())"}"#)
+        var packets: [String] = []
+        while packets.count < 2 { packets += try session.poll() }
+        let places = (0..<10).map { #"{"_placeholder":true,"num":\#($0)}"# }.joined(separator: ",")
+        let attachments = (0..<10).map { "b" + Data([UInt8]("data \($0)".utf8)).base64EncodedString() }
+        for _ in 0..<2 {
+          for packet in [#"4510-["echo",[\#(places)]]"#] + attachments {
+            // As clients say it.
+            let type = ["Content-Type: text/plain;charset=UTF-8"]
+            #expect(try session.request("POST", body: [UInt8](packet.utf8), headers: type).text == "ok")
+          }
+        }
+        // Two events with ten attachments each are 22 packets.
+        let answers = [try session.poll(), try session.poll()]
+        #expect(answers.map(\.count) == [16, 6])
+        let all = answers.joined()
+        for (place, packet) in all.enumerated() {
+          let isRight =
+            place % 11 == 0 ? packet.hasPrefix(#"4510-["echo_response","#) : packet == attachments[place % 11 - 1]
+          #expect(isRight, "\(place): \(packet)")
+        }
+      }
+    }
+  }
+
   // MARK: Mistakes
 
   private static let brokenPackets = [
@@ -283,7 +315,7 @@ struct SocketIOConformanceTests {
 
   @Test("a packet that breaks the protocol ends the session", arguments: brokenPackets)
   func malformed(packet: String) throws {
-    try withGateway(reactors: 2) { gateway throws in
+    try withGateway { gateway throws in
       for transport in SocketIOTransport.allCases {
         let client = try SocketIOTestClient(gateway, transport)
         try client.join(gateway.acquireSession())
@@ -295,7 +327,7 @@ struct SocketIOConformanceTests {
 
   @Test("before a namespace is joined, anything but connect ends the session")
   func beforeConnect() throws {
-    try withGateway(reactors: 2) { gateway throws in
+    try withGateway { gateway throws in
       for transport in SocketIOTransport.allCases {
         for packet in [#"42["ping"]"#, "41", #"430[]"#, #"42/ws,["ping"]"#] {
           let client = try SocketIOTestClient(gateway, transport)
@@ -318,7 +350,7 @@ struct SocketIOConformanceTests {
 
   @Test("text between a packet and its attachments, or an attachment nobody announced, ends the session")
   func assembly() throws {
-    try withGateway(reactors: 2) { gateway throws in
+    try withGateway { gateway throws in
       for transport in SocketIOTransport.allCases {
         let client = try SocketIOTestClient(gateway, transport)
         try client.join(gateway.acquireSession())

@@ -9,35 +9,63 @@ import Testing
 
 /// How a polling client uses its connections.
 enum Polling: CaseIterable, Sendable {
-  /// One for its polls and one for its posts, on one reactor.
+  /// One for its polls and one for its posts, wherever they come out.
   case kept
-  /// A fresh one for each request, on two reactors: about every second request is handed over.
-  case fresh
+  /// A fresh one for each request, on the reactor where the session is not: every request is handed over.
+  case apart
 }
 
 /// How a Socket.IO client sends and receives.
 enum SocketIOTransport: CaseIterable, Sendable {
-  case webSocket, polling, freshPolling
+  case webSocket, polling, pollingApart
 
-  var polling: Polling { self == .freshPolling ? .fresh : .kept }
+  var polling: Polling { self == .pollingApart ? .apart : .kept }
 }
 
-/// Runs `body` against a gateway of its own. Where requests come on fresh connections it is run until one of them was
+/// Runs `body` against a gateway of its own with two reactors. Where requests come on the wrong one, they must have been
 /// handed over.
 func withPolling(
-  _ polling: Polling, settings: [(String, String)] = [], extensions: Extensions = Extensions(),
+  _ polling: Polling, settings: [(String, String)] = [], extensions: Extensions? = nil,
   _ body: (ConformanceGateway) throws -> Void
 ) throws {
-  try withGateway(reactors: polling == .kept ? 1 : 2, settings: settings, extensions: extensions) { gateway throws in
+  try withGateway(settings: settings, extensions: extensions) { gateway throws in
     try body(gateway)
     if polling == .kept { return }
-    for _ in 0..<20 {
-      if try eventually(milliseconds: 150, { try gateway.metrics().sum("connections_handed_over_total") > 0 }) {
-        return
-      }
-      try body(gateway)
+    let isHandedOver = try eventually { try gateway.metrics().sum("connections_handed_over_total") > 0 }
+    #expect(isHandedOver, "no connection was handed over")
+  }
+}
+
+extension ConformanceGateway {
+  /// The reactor of a session: the first byte of its id.
+  static func reactor(of sid: String) throws -> Int {
+    guard let bytes = Data(base64Encoded: String(sid.prefix(4))), let first = bytes.first else {
+      throw GatewayFailure(description: "no session id: \(sid)")
     }
-    Issue.record("20 rounds, and no connection was handed over")
+    return Int(first)
+  }
+
+  /// A connection that is on `reactor`, ready for a request. Which reactor the system gives a connection to cannot be
+  /// chosen, but a request for a session brings its connection there, for good.
+  func connection(on reactor: Int) throws -> Socket {
+    for _ in 0..<60 {
+      let socket = try Socket(port: port)
+      if let anchor = anchors[reactor] {
+        let target = "/socket.io/?EIO=4&transport=polling&sid=\(anchor)"
+        let request = "POST \(target) HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n3"
+        if try HTTPExchange.perform(request, on: socket).status == 200 { return socket }
+        // It was too old.
+        anchors[reactor] = nil
+        continue
+      }
+      let request = "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n"
+      let open = JSON(String(try HTTPExchange.perform(request, on: socket).text.dropFirst()))
+      let sid = open?["sid"]?.text ?? ""
+      let place = try Self.reactor(of: sid)
+      anchors[place] = sid
+      if place == reactor { return socket }
+    }
+    throw GatewayFailure(description: "60 connections, and none came to reactor \(reactor)")
   }
 }
 
@@ -67,14 +95,20 @@ final class PollingSession {
     "\(path)?EIO=4&transport=\(transport)" + (sid.isEmpty ? "" : "&sid=\(sid)") + query
   }
 
+  /// A fresh connection; apart, it is on the reactor after the session's.
+  func connection() throws -> Socket {
+    if polling == .kept || sid.isEmpty { return try Socket(port: gateway.port) }
+    return try gateway.connection(on: (ConformanceGateway.reactor(of: sid) + 1) % gateway.reactors)
+  }
+
   /// Sends a request and does not wait for its answer.
   func begin(_ method: String, body: [UInt8]? = nil, query: String = "", headers: [String] = []) throws -> Socket {
     let isPoll = method == "GET"
     var lines = ["\(method) \(target(query: query)) HTTP/1.1", "Host: 127.0.0.1"] + headers
     if let body { lines.append("Content-Length: \(body.count)") }
-    if polling == .fresh { lines.append("Connection: close") }
+    if polling == .apart { lines.append("Connection: close") }
     let bytes = [UInt8]((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8) + (body ?? [])
-    let socket = try (polling == .kept ? kept[isPoll] : nil) ?? Socket(port: gateway.port)
+    let socket = try (polling == .kept ? kept[isPoll] : nil) ?? connection()
     if polling == .kept { kept[isPoll] = socket }
     try socket.send(bytes)
     return socket
@@ -117,7 +151,15 @@ final class PollingSession {
   }
 
   /// A WebSocket that names this session.
-  func upgrade() throws -> WebSocketClient { try gateway.connect(target("websocket")) }
+  func upgrade(headers: [String] = []) throws -> WebSocketClient {
+    try WebSocketClient(on: connection(), target: target("websocket"), headers: headers)
+  }
+
+  /// The answer to a request on a fresh connection, beside those that are kept.
+  func aside(_ method: String, _ target: String? = nil) throws -> TestSupport.HTTPAnswer {
+    try HTTPExchange.perform(
+      "\(method) \(target ?? self.target()) HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", on: connection())
+  }
 
   static func packets(_ answer: TestSupport.HTTPAnswer) -> [String] {
     answer.text.unicodeScalars.split(separator: "\u{1E}", omittingEmptySubsequences: false).map { String($0) }
@@ -139,6 +181,8 @@ final class SocketIOTestClient {
   /// The id of the Engine.IO session.
   let sid: String
   let transport: SocketIOTransport
+  /// Whether pings are answered, which are not shown either way.
+  var answersPings = true
   private let webSocket: WebSocketClient?
   private let session: PollingSession?
   private var waiting: [SocketIOIncoming] = []
@@ -171,13 +215,13 @@ final class SocketIOTestClient {
     _ = try session?.postAnything([packet] + attachments.map { "b" + Data($0).base64EncodedString() })
   }
 
-  /// The next packet; pings are answered and not shown.
+  /// The next packet that is no ping.
   func next() throws -> SocketIOIncoming {
     while true {
       if waiting.isEmpty { try receive() }
       let packet = waiting.removeFirst()
       if packet != .text("2") { return packet }
-      try send("3")
+      if answersPings { try send("3") }
     }
   }
 
@@ -261,7 +305,7 @@ final class SocketIOTestClient {
 
 /// Runs `body` with a client of a gateway of its own, of this transport and past the handshake of Engine.IO.
 func withSocketIO(
-  _ transport: SocketIOTransport, settings: [(String, String)] = [], extensions: Extensions = Extensions(),
+  _ transport: SocketIOTransport, settings: [(String, String)] = [], extensions: Extensions? = nil,
   query: String = "", _ body: (ConformanceGateway, SocketIOTestClient) throws -> Void
 ) throws {
   try withPolling(transport.polling, settings: settings, extensions: extensions) { gateway throws in

@@ -1,7 +1,7 @@
 """An AI service as OpenAI's chat completions have it, with every bad habit that the tests need.
 
 Prints its port; ends with its standard input. What it does stands in the last message of a request:
-  stream N [MS]  N words, MS milliseconds apart     live     words until somebody asks for /cut, then it breaks off
+  stream N [MS]  N words, MS milliseconds apart     live     words until somebody asks for /cut, then it breaks off; see /mend
   nodone N       ends without [DONE]                quiet N  ends without saying that the model has finished
   cut N          breaks off after N words           hang N   is silent after N words
   error N        reports an error after N words     never    does not answer
@@ -16,6 +16,7 @@ import sys
 stats = {"open": 0, "streams": 0, "streamsMax": 0, "requests": 0, "gone": 0, "paths": [], "bodies": [], "headers": []}
 cut = asyncio.Event()
 words_of_cut_streams = 3
+own_paths = ("/stats", "/cut", "/mend")
 
 
 def event(content=None, finish=None):
@@ -116,6 +117,10 @@ async def respond(reader, writer, path, body):
         cut.set()
         answer(writer, 200, b"{}")
         return
+    if path == "/mend":
+        cut.clear()
+        answer(writer, 200, b"{}")
+        return
     command, *arguments = json.loads(body)["messages"][-1]["content"].split(" ")
     if command == "status":
         answer(writer, int(arguments[0]), b'{"error":{"message":"internal detail"}}')
@@ -145,7 +150,7 @@ async def serve(reader, writer):
         path = head[0].split(" ")[1]
         fields = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)}
         body = await reader.readexactly(int(fields.get("content-length", 0)))
-        if path not in ("/stats", "/cut"):
+        if path not in own_paths:
             stats["open"] += 1
             stats["requests"] += 1
             stats["paths"].append(path)
@@ -158,7 +163,7 @@ async def serve(reader, writer):
     except asyncio.IncompleteReadError:
         path = ""
     finally:
-        if path not in ("", "/stats", "/cut"):
+        if path not in ("", *own_paths):
             stats["open"] -= 1
         writer.close()
 

@@ -1,16 +1,16 @@
-// The martlet under attack: the release binary, which is built when it is not there or not up to date. One build per test run.
+// The martlet as it is in service: the release binary, which is built when it is not there or not up to date. One build
+// per test run; any thread.
 
 import Foundation
 import MallocCounter
-import TestSupport
 
-enum ReleaseBinary {
+public enum ReleaseBinary {
   /// What MARTLET_BINARY names; under a sanitizer the martlet that was built with the tests; else the release build of the
   /// same sources, beside the debug build in the same scratch directory.
-  static func executable() throws -> URL { try result.get() }
+  public static func executable() throws -> URL { try result.get() }
 
   /// Whether times and sizes say something about a gateway in service.
-  static var isJudged: Bool { malloc_counter_works() }
+  public static var isJudged: Bool { malloc_counter_works() }
 
   private static let result = Result { try find() }
 
