@@ -32,7 +32,7 @@ struct EngineIOCrossOriginTests {
   @Test("a broken body and an unknown session are 400 with CORS headers")
   func broken() throws {
     try withGateway(reactors: 1, settings: [("corsOrigins", Self.page)]) { gateway throws in
-      let session = try PollingSession(gateway, .fresh)
+      let session = try PollingSession(gateway, .kept)
       let chunked =
         "POST \(session.target()) HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: \(Self.page)\r\n"
         + "Transfer-Encoding: chunked\r\n\r\nnonsense\r\n"
@@ -63,7 +63,7 @@ struct EngineIOCrossOriginTests {
   @Test("an origin that is not allowed is not told that it is, whatever the error")
   func refusedOrigin() throws {
     try withGateway(reactors: 1, settings: [("corsOrigins", Self.page)]) { gateway throws in
-      let session = try PollingSession(gateway, .fresh)
+      let session = try PollingSession(gateway, .kept)
       let answer = try session.request("POST", body: [0x34], headers: ["Origin: https://evil.example"])
       #expect(answer.status == 403)
       #expect(answer.headers["access-control-allow-origin"] == nil)

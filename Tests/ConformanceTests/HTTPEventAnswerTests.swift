@@ -67,7 +67,7 @@ struct HTTPEventAnswerTests {
   @Test("an answer acknowledges, and the call says whether that is wanted", arguments: SocketIOTransport.allCases)
   func acknowledgement(transport: SocketIOTransport) throws {
     let handlers = [("order", "json", #"{"acknowledge":{"id": 7}}"#)]
-    try withHandlers(reactors: transport == .freshPolling ? 2 : 1, handlers) { gateway, server throws in
+    try withHandlers(reactors: transport == .pollingApart ? 2 : 1, handlers) { gateway, server throws in
       let client = try SocketIOTestClient(gateway, transport)
       try client.join(gateway.acquireSession())
       try client.send(#"42["order",1]"#)

@@ -310,14 +310,14 @@ final class EngineClient {
     case 250..<290 where visit.isWelcome && visit.isPolling && visit.upgrade == .none:
       visit.upgrade = .connecting
       visit.webSocket = open(visit, upgrade: visit.sid)
-    case 290..<300 where visit.upgrade == .connecting || visit.upgrade == .probing:
+    case 290..<350 where visit.upgrade == .connecting || visit.upgrade == .probing:
       // What the gateway has heard of it is the network's secret: polling goes on.
       abandonProbe(visit)
-    case 300..<320:
+    case 350..<370:
       let idle = visit.wires.filter { $0 !== visit.poll && $0 !== visit.post && $0 !== visit.webSocket }
       if let wire = idle.first(where: { !$0.isEnded }) { wire.end() }
-    case 320..<324: leave()
-    case 324..<328: vanish()
+    case 370..<372: leave()
+    case 372..<374: vanish()
     default: break
     }
   }

@@ -75,6 +75,9 @@ final class SimulatedReactor {
   func check() {
     if shard.overflowCount > 0 { overflows += 1 }
     guard case .asleep(let until) = state, until > world.now, !world.isRung(number) else { return }
+    if !shard.commands.isEmpty {
+      world.fail("reactor \(number) sleeps for \(timeoutMilliseconds) ms with commands to carry out: lost wake-up")
+    }
     for index in 0..<shard.consumers.count where index != number && !shard.consumers[index].isEmpty() {
       world.fail("reactor \(number) sleeps for \(timeoutMilliseconds) ms with mail from reactor \(index): lost wake-up")
     }
@@ -88,7 +91,7 @@ final class SimulatedReactor {
 
   private var hasMail: Bool {
     for index in 0..<shard.consumers.count where index != number && !shard.consumers[index].isEmpty() { return true }
-    return false
+    return !shard.commands.isEmpty
   }
 
   /// What decides how long it sleeps, for the message of a failure.

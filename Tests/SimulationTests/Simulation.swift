@@ -125,11 +125,10 @@ final class Simulation {
       let reactor = world.random.pick(reactors)
       if reactor.canStep { reactor.step() }
     } else {
-      let number = world.random.below(clients.count + engineClients.count)
-      if number < clients.count {
-        clients[number].step(mayAct: true)
+      if engineClients.isEmpty || world.random.perMille(400) {
+        world.random.pick(clients).step(mayAct: true)
       } else {
-        engineClients[number - clients.count].step(mayAct: true)
+        world.random.pick(engineClients).step(mayAct: true)
       }
     }
     finishStep()
