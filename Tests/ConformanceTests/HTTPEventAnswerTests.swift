@@ -1,6 +1,7 @@
 // What the answer of an endpoint can ask for beside an event: rooms to join and leave, emits, an acknowledgement.
 
 import Foundation
+import Gateway
 import TestSupport
 import Testing
 
@@ -18,7 +19,7 @@ struct HTTPEventAnswerTests {
     let server = try BackendServer()
     let urls = handlers.map { #""\#($0.0)":"\#(Self.path(server, $0.1, $0.2))""# }.joined(separator: ",")
     let settings = [("backends.secret", Tokens.secret), ("events.handlers", "{\(urls)}")]
-    try withGateway(reactors: reactors, settings: settings) { gateway throws in try body(gateway, server) }
+    try withGateway(reactors: reactors, settings: settings, extensions: Extensions()) { gateway throws in try body(gateway, server) }
   }
 
   @Test("an answer joins rooms, emits to them and still answers, natively and over Socket.IO", arguments: reactorCounts)

@@ -92,7 +92,8 @@ final class EngineClient {
       if mayAct && world.random.perMille(300) { begin() }
       return
     }
-    visit.gapMax = max(visit.gapMax, world.now - visit.lastStep)
+    // In the quiet part it is its turn whenever there is something to do.
+    if world.hasFaults { visit.gapMax = max(visit.gapMax, world.now - visit.lastStep) }
     for wire in visit.wires { wire.move() }
     readAnswers(visit)
     if !visit.isOver { readFrames(visit) }
@@ -349,7 +350,9 @@ final class EngineClient {
 
   /// Fails the run when something that was due has not come.
   func checkNothingMissing() {
-    guard let visit, visit.isAlive, !isExcused(visit) else { return }
+    guard let visit, !isExcused(visit) else { return }
+    if !visit.isWelcome { world.fail("\(visit): not welcome") }
+    if visit.upgrade != .none { world.fail("\(visit): the upgrade does not end") }
     if visit.echoesAnswered != visit.echoesSent { world.fail("\(visit): echoes are missing") }
     if let first = visit.newsExpected.first {
       let got = visit.newsReceived.filter { $0 >= first }
