@@ -19,7 +19,10 @@ struct HTTPEventAnswerTests {
     let server = try BackendServer()
     let urls = handlers.map { #""\#($0.0)":"\#(Self.path(server, $0.1, $0.2))""# }.joined(separator: ",")
     let settings = [("backends.secret", Tokens.secret), ("events.handlers", "{\(urls)}")]
-    try withGateway(reactors: reactors, settings: settings, extensions: Extensions()) { gateway throws in try body(gateway, server) }
+    // In this process, where a session can be made for a user.
+    try withGateway(reactors: reactors, settings: settings, extensions: Extensions()) { gateway throws in
+      try body(gateway, server)
+    }
   }
 
   @Test("an answer joins rooms, emits to them and still answers, natively and over Socket.IO", arguments: reactorCounts)
