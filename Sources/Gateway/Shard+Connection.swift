@@ -78,7 +78,7 @@ extension Shard where Kernel: ~Copyable {
     readLater(slot, token)
   }
 
-  private mutating func readLater(_ slot: UInt32, _ token: SlabToken) {
+  mutating func readLater(_ slot: UInt32, _ token: SlabToken) {
     if connections[slot].flags.contains(.ready) { return }
     connections[slot].flags.insert(.ready)
     ready.append(token)

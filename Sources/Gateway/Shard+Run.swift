@@ -33,6 +33,7 @@ extension Shard where Kernel: ~Copyable {
     now = started / 1_000_000
     clock.set(network.wallMilliseconds)
     handshakesThisTurn = 0
+    brokenThisTurn = 0
     inflatedThisTurn = 0
 
     for index in 0..<eventCount {
@@ -85,6 +86,7 @@ extension Shard where Kernel: ~Copyable {
       return
     }
     let slot = token.index
+    if readiness.contains(.broken) && !mayEndNow(token) { return }
     if readiness.contains(.broken) && !readiness.contains(.readable) {
       drop(slot, .networkError)
       return
@@ -95,9 +97,20 @@ extension Shard where Kernel: ~Copyable {
     }
   }
 
+  /// Whether a broken connection is dealt with in this turn. When many break at once, most wait for a later one.
+  @inline(never)
+  private mutating func mayEndNow(_ token: SlabToken) -> Bool {
+    if brokenThisTurn == Limits.brokenPerTurnMax {
+      readLater(token.index, token)
+      return false
+    }
+    brokenThisTurn += 1
+    return true
+  }
+
   /// Reads on for connections that had more than one turn's share, each another share.
   private mutating func readAgain(_ buffer: inout ByteBuffer, _ gather: inout GatherList) {
-    let count = ready.count
+    let count = min(ready.count, Limits.readsAgainPerTurnMax)
     if count == 0 { return }
     // A share of their own for those who had to wait: new ones must not overtake them for ever.
     handshakesThisTurn = 0

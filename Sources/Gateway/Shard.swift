@@ -43,6 +43,8 @@ struct Shard<Kernel: Network & ~Copyable>: ~Copyable {
   var ready = GrowableArray<SlabToken>(capacity: 64)
   /// Reads from connections that are not WebSockets yet, in this turn.
   var handshakesThisTurn = 0
+  /// Broken connections that were dealt with in this turn.
+  var brokenThisTurn = 0
   /// Bytes of messages decompressed in this turn.
   var inflatedThisTurn = 0
   /// Bytes of the next read.

@@ -138,7 +138,7 @@ extension Rows {
   ]
 
   /// Line 8. No request carries a token: an origin is looked at first, or the answer would be 401.
-  static let origins: [HostileRow] = badOrigins + goodOrigins
+  static let origins: [HostileRow] = badOrigins + goodOrigins + endpoints
 
   private static let badOrigins: [HostileRow] =
     [
@@ -161,6 +161,20 @@ extension Rows {
     accepted(8, "an allowed subdomain", ["Origin: https://app.allowed.org"]),
     accepted(8, "the own host", ["Origin: http://127.0.0.1"]),
   ]
+
+  /// Pages of other origins at the endpoints of the dialect that does not let everyone's in (PROTOCOLS 3.1).
+  private static let endpoints: [HostileRow] = [
+    endpoint("POST", "/api/auth/acquire-session"), endpoint("OPTIONS", "/api/auth/acquire-session"),
+    endpoint("GET", "/api/auth/session"), endpoint("POST", "/api/auth/logout"),
+  ]
+
+  private static func endpoint(_ method: String, _ path: String) -> HostileRow {
+    let head = "\(method) \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: https://evil.example\r\n"
+    let answer = ExpectedAnswer(status: 403, without: ["access-control-allow-origin"], closes: false)
+    return HostileRow(
+      line: 8, name: "\(method) \(path) from another origin",
+      attack: .request({ [UInt8]((head + "Content-Length: 0\r\n\r\n").utf8) }, answer), trace: .refused("http_403"))
+  }
 
   private static let deflate = "Sec-WebSocket-Extensions: permessage-deflate"
 

@@ -39,7 +39,33 @@ extension Rows {
   }
 
   /// Line 28. Every refusal is a 403 (PROTOCOLS 2.1), whatever it is for.
-  static let tokens: [HostileRow] = [
+  static let tokens: [HostileRow] = channelTokens + otherTokens
+
+  /// The other dialects' ways to refuse (PROTOCOLS 1.2, 4.2 and 5.1).
+  private static let otherTokens: [HostileRow] =
+    [
+      ("no exp", #"{"sub":"mallory"}"#), ("no sub", #"{"exp":4000000000}"#), ("exp in the past", #"{"sub":"m","exp":1}"#),
+      ("nbf in the future", #"{"sub":"m","exp":4000000000,"nbf":3900000000}"#),
+    ].map { name, payload in
+      .http(28, "sessions, \(name)", upgrade("GET", "/sessions?token=" + Tokens.make(payload: payload)), 401)
+    } + [
+      .http(28, "sessions, alg none", upgrade("GET", "/sessions?token=" + unsigned(#"{"alg":"none"}"#)), 401),
+      .scenario(28, "handlers, alg none", .standard, .closed("unauthorized")) { victim throws in
+        let token = unsigned(#"{"alg":"none"}"#)
+        let client = try WebSocketClient(
+          on: victim.connect(), target: "/handlers", headers: ["Sec-WebSocket-Protocol: " + token])
+        victim.expectClose(client, 1008)
+      },
+      .scenario(
+        28, "walkers, another secret", .standard, .survived("a token that does not verify is nobody (PROTOCOLS 5.1)")
+      ) { victim throws in
+        let token = Tokens.make(payload: mallory, secret: "another secret of more than 32 bytes")
+        _ = try WebSocketClient(
+          on: victim.connect(), target: "/walkers", headers: ["Authorization: Bearer " + token])
+      },
+    ]
+
+  private static let channelTokens: [HostileRow] = [
     token("alg none without a signature", unsigned(#"{"alg":"none","typ":"JWT"}"#)),
     token("alg None without a signature", unsigned(#"{"alg":"None"}"#)),
     token("alg NONE without a signature", unsigned(#"{"alg":"NONE"}"#)),

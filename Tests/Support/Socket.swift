@@ -174,20 +174,6 @@ public enum ThisProcess {
   /// Sends a signal to a process that a test started.
   public static func signal(_ process: Int32, _ number: Int32) { _ = kill(process, number) }
 
-  /// SCHED_IDLE of sched.h, which glibc declares for GNU sources only.
-  private static let idlePolicy: Int32 = 5
-
-  /// Runs `body` so that this thread, and those it starts, only get processor time that nobody else wants: as attackers
-  /// on other machines would.
-  public static func yieldingProcessor<Value>(_ body: () throws -> Value) rethrows -> Value {
-    var parameters = sched_param()
-    // SAFETY: both calls take a sched_param; 0 is the calling thread.
-    _ = unsafe sched_setscheduler(0, idlePolicy, &parameters)
-    // SAFETY: as above.
-    defer { _ = unsafe sched_setscheduler(0, SCHED_OTHER, &parameters) }
-    return try body()
-  }
-
   /// Sleeps.
   public static func pause(milliseconds: UInt32) { usleep(milliseconds * 1_000) }
 

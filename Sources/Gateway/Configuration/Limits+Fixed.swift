@@ -14,7 +14,11 @@ extension Limits {
   public static var acceptsPerTurnMax: Int { 16 }
   /// Reads from connections that are not WebSockets yet in one turn at most: a crowd that comes at once waits, rather
   /// than those who are there.
-  public static var handshakesPerTurnMax: Int { 16 }
+  public static var handshakesPerTurnMax: Int { 4 }
+  /// Connections that were found broken and are dropped in one turn at most: thousands may be reset at once.
+  public static var brokenPerTurnMax: Int { 32 }
+  /// Connections that had to wait for a later turn and are read from in one turn at most.
+  public static var readsAgainPerTurnMax: Int { 64 }
   /// Timers that have run out and are dealt with in one turn at most: a crowd that came together goes together.
   public static var timersPerTurnMax: Int { 32 }
   /// Connections that one turn takes only to refuse them for lack of descriptors.
