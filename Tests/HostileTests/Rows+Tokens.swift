@@ -44,7 +44,8 @@ extension Rows {
   /// The other dialects' ways to refuse (PROTOCOLS 1.2, 4.2 and 5.1).
   private static let otherTokens: [HostileRow] =
     [
-      ("no exp", #"{"sub":"mallory"}"#), ("no sub", #"{"exp":4000000000}"#), ("exp in the past", #"{"sub":"m","exp":1}"#),
+      ("no exp", #"{"sub":"mallory"}"#), ("no sub", #"{"exp":4000000000}"#),
+      ("exp in the past", #"{"sub":"m","exp":1}"#),
       ("nbf in the future", #"{"sub":"m","exp":4000000000,"nbf":3900000000}"#),
     ].map { name, payload in
       .http(28, "sessions, \(name)", upgrade("GET", "/sessions?token=" + Tokens.make(payload: payload)), 401)
