@@ -43,7 +43,7 @@ let package = Package(
     .target(name: "MallocCounter", path: "Tests/MallocCounter"),
     .testTarget(
       name: "AllocationTests",
-      dependencies: ["MallocCounter", "Gateway", "Dialects", "Auth", "Wire", "EventLoop", "Buffers"],
+      dependencies: ["MallocCounter", "TestSupport", "Gateway", "Dialects", "Auth", "Wire", "EventLoop", "Buffers"],
       swiftSettings: settings),
     .target(
       name: "BenchKit", dependencies: ["EventLoop", "Compression", "CLinux", "Buffers"], path: "Benchmarks/BenchKit",

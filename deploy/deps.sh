@@ -14,7 +14,7 @@ has_browser() {
     command -v chromium || command -v chromium-browser || command -v google-chrome || command -v google-chrome-stable
 }
 if [ "${1:-}" = test ]; then
-  needed+=(python3 python3-venv curl)
+  needed+=(python3 python3-venv curl binutils util-linux)
   node_has_websocket || needed+=(nodejs node-ws)
   has_browser >/dev/null || needed+=(chromium)
 fi
