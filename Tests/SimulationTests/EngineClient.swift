@@ -23,6 +23,8 @@ final class EngineVisit: CustomStringConvertible {
   var webSocket: EngineWire?
   var isOnWebSocket = false
   var upgrade = Upgrade.none
+  /// How many upgrades were begun.
+  var probes = 0
   /// Packets that wait for a request or for the WebSocket.
   var queue: [String] = []
   /// Whether the namespace was joined, and the welcome has come.
@@ -223,7 +225,8 @@ final class EngineClient {
       case 8 where visit.upgrade != .none:
         // The probe was too slow, or its session has ended, which polling will tell.
         abandonProbe(visit)
-        if !isExcused(visit) { world.fail("\(visit): a probe was closed for no reason") }
+        // The gateway may not have heard yet of the end of the one before: then this is a second one.
+        if visit.probes == 1 && !isExcused(visit) { world.fail("\(visit): a probe was closed for no reason") }
         return
       case 8: over(visit, "closed with \(frame.payload)")
       default: world.fail("\(visit): a frame of opcode \(frame.opcode) out of place: \(text)")
@@ -268,7 +271,9 @@ final class EngineClient {
     for wire in visit.wires where !wire.isEnded && wire.isOver {
       wire.end()
       if wire === visit.webSocket && visit.upgrade != .none {
-        if !isExcused(visit) { world.fail("\(visit): the probe's connection ended for no reason") }
+        if visit.probes == 1 && !isExcused(visit) {
+          world.fail("\(visit): the probe's connection ended for no reason")
+        }
         abandonProbe(visit)
       } else if wire === visit.poll || wire === visit.post || wire === visit.webSocket {
         over(visit, "a connection ended")
@@ -310,6 +315,7 @@ final class EngineClient {
     case 0..<250: echo(visit)
     case 250..<290 where visit.isWelcome && visit.isPolling && visit.upgrade == .none:
       visit.upgrade = .connecting
+      visit.probes += 1
       visit.webSocket = open(visit, upgrade: visit.sid)
     case 290..<350 where visit.upgrade == .connecting || visit.upgrade == .probing:
       // What the gateway has heard of it is the network's secret: polling goes on.

@@ -127,6 +127,12 @@ final class SimulatedWorld {
     openDescriptors -= 1
   }
 
+  /// A listener may be muted, and is unregistered again when it is closed.
+  func isListener(_ fd: Int32) -> Bool {
+    if fd >= 0, Int(fd) < descriptors.count, case .listener = descriptors[Int(fd)] { return true }
+    return false
+  }
+
   func isReserve(_ fd: Int32) -> Bool {
     if fd >= 0, Int(fd) < descriptors.count, case .reserve = descriptors[Int(fd)] { return true }
     return false
