@@ -184,7 +184,9 @@ struct SimulatedNetwork: Network, ~Copyable {
   }
 
   func unregister(_ fd: Int32) {
-    guard !world.stopListening(reactor: reactor, fd: fd), !world.isListener(fd), let socket = world.socket(fd, "epoll_ctl") else { return }
+    guard !world.stopListening(reactor: reactor, fd: fd), !world.isListener(fd),
+      let socket = world.socket(fd, "epoll_ctl")
+    else { return }
     check(socket)
     socket.token = nil
   }
