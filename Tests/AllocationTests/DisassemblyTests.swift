@@ -10,16 +10,9 @@ struct DisassemblyTests {
     "the way of a message has no retain, release, allocation or exclusivity check in its code",
     .enabled(if: ReleaseBinary.isJudged))
   func hotPath() throws {
-    let script = Process()
-    script.executableURL = ClientRuntime.packageDirectory.appendingPathComponent("deploy/hot-path.sh")
-    script.arguments = [try ReleaseBinary.executable().path]
-    let output = Pipe()
-    script.standardOutput = output
-    script.standardError = output
-    try script.run()
-    let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    script.waitUntilExit()
-    #expect(script.terminationStatus == 0, "\(text)")
+    let script = ClientRuntime.packageDirectory.appendingPathComponent("deploy/hot-path.sh").path
+    let (status, text) = try Shell.run([script, ReleaseBinary.executable().path])
+    #expect(status == 0, "\(text)")
     // One line for each function that it looked at.
     #expect(text.components(separatedBy: ": clean").count > 20, "\(text)")
   }

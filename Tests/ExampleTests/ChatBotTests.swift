@@ -8,19 +8,11 @@ struct ChatBotTests {
   /// Builds the example into a directory of its own and returns the program's path. The first build takes minutes.
   private func build() throws -> String {
     let root = ClientRuntime.packageDirectory.path
-    let swift = Process()
-    swift.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    swift.arguments = [
+    let build = try Shell.run([
       "swift", "build", "--package-path", root + "/Examples/ChatBot", "--scratch-path", root + "/.build/examples",
-    ]
-    let output = Pipe()
-    swift.standardOutput = output
-    swift.standardError = output
-    try swift.run()
-    let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    swift.waitUntilExit()
-    guard swift.terminationStatus == 0 else {
-      throw GatewayFailure(description: "the example does not build:\n\(text)")
+    ])
+    guard build.status == 0 else {
+      throw GatewayFailure(description: "the example does not build:\n\(build.output)")
     }
     return root + "/.build/examples/debug/ChatBot"
   }

@@ -17,7 +17,7 @@ public struct ClientRuntime: Sendable {
   /// The path of an official Socket.IO client for JavaScript, in `.build/test-socketio`; `deploy/deps.sh test` prepares it
   /// too. Never a file of this project.
   public static func socketIOBundle(version: String = newestSocketIO) throws -> String {
-    let made = try shell(["bash", packageDirectory.appendingPathComponent("deploy/test-socketio.sh").path, version])
+    let made = try Shell.run(["bash", packageDirectory.appendingPathComponent("deploy/test-socketio.sh").path, version])
     guard made.status == 0, let path = made.output.split(separator: "\n").last else {
       throw GatewayFailure(description: "no Socket.IO client: let pip reach PyPI. \(made.output)")
     }
@@ -36,7 +36,7 @@ public struct ClientRuntime: Sendable {
 
   private static func findPython() throws -> ClientRuntime {
     let script = packageDirectory.appendingPathComponent("deploy/test-python.sh").path
-    let made = try shell(["bash", script])
+    let made = try Shell.run(["bash", script])
     guard made.status == 0 else {
       throw GatewayFailure(
         description: "no Python with websockets: install python3 and python3-venv (make deps does), "
@@ -50,30 +50,13 @@ public struct ClientRuntime: Sendable {
     let probe = "process.exit(typeof WebSocket === 'function' ? 0 : (require('ws'), 0))"
     for (arguments, path) in [([], ""), (["--experimental-websocket"], ""), ([], "/usr/share/nodejs")] {
       let environment = path.isEmpty ? [:] : ["NODE_PATH": path]
-      if try shell(["node"] + arguments + ["-e", probe], environment).status == 0 {
+      if try Shell.run(["node"] + arguments + ["-e", probe], environment).status == 0 {
         return ClientRuntime(executable: "/usr/bin/env", arguments: ["node"] + arguments, environment: environment)
       }
     }
     throw GatewayFailure(
       description: "no Node with a WebSocket: install Node 20 or later, or Debian's nodejs and node-ws "
         + "(deploy/deps.sh test does)")
-  }
-
-  private static func shell(_ words: [String], _ environment: [String: String] = [:]) throws -> (
-    status: Int32, output: String
-  ) {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = words
-    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    process.standardError = pipe
-    process.standardInput = FileHandle.nullDevice
-    try process.run()
-    let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    process.waitUntilExit()
-    return (process.terminationStatus, output)
   }
 }
 

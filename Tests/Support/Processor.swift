@@ -37,15 +37,7 @@ public enum Processor: Sendable {
 
   /// What it says; nil when it fails.
   private static func taskset(_ arguments: [String]) -> String? {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/taskset")
-    process.arguments = arguments
-    let output = Pipe()
-    process.standardOutput = output
-    process.standardError = FileHandle.nullDevice
-    guard (try? process.run()) != nil else { return nil }
-    let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    process.waitUntilExit()
-    return process.terminationStatus == 0 ? text : nil
+    guard let end = try? Shell.run(["taskset"] + arguments), end.status == 0 else { return nil }
+    return end.output
   }
 }

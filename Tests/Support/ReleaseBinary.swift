@@ -21,21 +21,13 @@ public enum ReleaseBinary {
     if isNamed || !isJudged || directory.lastPathComponent == "release" { return built }
     // .build/TRIPLE/debug/martlet
     let triple = directory.deletingLastPathComponent()
-    let build = Process()
-    build.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     // `swift test` holds the lock of the scratch directory; a build of another configuration shares no product with it.
-    build.arguments = [
+    let build = try Shell.run([
       "swift", "build", "--ignore-lock", "-c", "release", "--product", "martlet", "--scratch-path",
       triple.deletingLastPathComponent().path, "--package-path", ClientRuntime.packageDirectory.path,
-    ]
-    let output = Pipe()
-    build.standardOutput = output
-    build.standardError = output
-    try build.run()
-    let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    build.waitUntilExit()
-    guard build.terminationStatus == 0 else {
-      throw GatewayFailure(description: "no release build of martlet: \(text.suffix(4_000))")
+    ])
+    guard build.status == 0 else {
+      throw GatewayFailure(description: "no release build of martlet: \(build.output.suffix(4_000))")
     }
     return triple.appendingPathComponent("release/martlet")
   }
