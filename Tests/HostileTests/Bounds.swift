@@ -6,6 +6,9 @@ import Testing
 
 /// The two bounds of a setup.
 enum Bounds {
+  /// Whether the bound on time can fail a run: MARTLET_JUDGE_TIMES=1, which `make hostile` sets. Elsewhere the times are
+  /// printed: a machine with other work to do says nothing about the gateway.
+  static let judgesTimes = ProcessInfo.processInfo.environment["MARTLET_JUDGE_TIMES"] == "1"
   /// How much larger the 99th percentile of the attacked gateway's bystander may be than when nobody attacks: before, or
   /// with the twin at the same time, whichever is larger.
   static let slowerMax = 2
@@ -69,9 +72,9 @@ enum Bounds {
         #expect(
           after.bytes * 100 <= before.bytes * (100 + growthPercentMax), "\(victim.setup): memory was not given back")
       }
-      if round > 1 && isFast { break }
+      if round > 1 && (isFast || !judgesTimes) { break }
     }
-    if ReleaseBinary.isJudged { #expect(isFast, "\(victim.setup): the bystander noticed the attacks in every round") }
+    if judgesTimes { #expect(isFast, "\(victim.setup): the bystander noticed the attacks in every round") }
   }
 
   private static func text(_ samples: [Int]) -> String {

@@ -16,9 +16,9 @@ final class Victim {
   /// Milliseconds that each row took.
   private var durations: [(row: String, milliseconds: Int)] = []
 
-  /// A bystander may have to wait this long, in milliseconds, before a row fails at once: the build may be a debug one, and
-  /// under a sanitizer. `Bounds` has the real bound.
-  private static let gapMillisecondsMax = 5_000
+  /// A bystander may have to wait this long, in milliseconds, before a row fails at once: as long as any test waits for
+  /// something to happen. `Bounds` has the real bound.
+  private static let gapMillisecondsMax = Socket.patienceMilliseconds
 
   init(_ setup: Setup) throws {
     self.setup = setup
@@ -95,14 +95,14 @@ final class Victim {
       difference = { try Metrics(of: self.gateway).sum(name) - before.sum(name) }
     }
     var counted = 0
-    let isCounted = try eventually(milliseconds: 5_000) {
+    let isCounted = try eventually {
       counted = try difference()
       return counted >= times
     }
     #expect(isCounted, "counted \(counted) times instead of \(times): \(words)")
     if isExact { #expect(counted == times, "counted more than once: \(words)") }
     // A line of its own, or the one that counts those held back; either way it names the reason.
-    let isLogged = eventually(milliseconds: 5_000) {
+    let isLogged = eventually {
       self.logLines(since: logStart).contains { line in
         let fields = line.split(separator: " ")
         return words.allSatisfy { word in fields.contains { $0 == word } }

@@ -114,13 +114,7 @@ final class EngineWire {
   func end() {
     if isEnded { return }
     isEnded = true
-    socket.isClientGone = true
-    if socket.isServerClosed { return }
-    if socket.down.count > 0 {
-      socket.resetArrivesAt = world.now + world.delay()
-    } else {
-      socket.up.end(now: world.now, delay: world.delay())
-    }
+    world.endClient(of: socket)
   }
 
   /// Ends it with a reset; what is on its way may be lost.

@@ -56,25 +56,13 @@ final class SimulatedClient {
   /// Faults are off from now on: it reads, and closes what it kept.
   func calmDown() {
     stalledUntil = 0
-    for zombie in zombies { end(zombie.socket) }
+    for zombie in zombies { world.endClient(of: zombie.socket) }
     zombies = []
   }
 
   private func buryZombies() {
-    for zombie in zombies where world.now >= zombie.until { end(zombie.socket) }
+    for zombie in zombies where world.now >= zombie.until { world.endClient(of: zombie.socket) }
     zombies.removeAll { world.now >= $0.until }
-  }
-
-  /// Closes the client's end.
-  private func end(_ socket: SimulatedSocket) {
-    if socket.isClientGone || socket.isUnplugged { return }
-    socket.isClientGone = true
-    if socket.isServerClosed { return }
-    if socket.down.count > 0 {
-      socket.resetArrivesAt = world.now + world.delay()
-    } else {
-      socket.up.end(now: world.now, delay: world.delay())
-    }
   }
 
   /// The client has no more to do with this connection.
@@ -84,7 +72,7 @@ final class SimulatedClient {
     if mayLinger && world.hasFaults && world.random.perMille(100) {
       zombies.append((session.socket, world.now + UInt64(world.random.below(4_000_000_000))))
     } else {
-      end(session.socket)
+      world.endClient(of: session.socket)
     }
   }
 

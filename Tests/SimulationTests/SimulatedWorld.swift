@@ -105,6 +105,18 @@ final class SimulatedWorld {
     return random.perMille(400) ? 0 : UInt64(random.skewed(Int(profile.delayMax)))
   }
 
+  /// The client closes its end of a connection: in peace, or with a reset where something is still on its way to it.
+  func endClient(of socket: SimulatedSocket) {
+    if socket.isClientGone || socket.isUnplugged { return }
+    socket.isClientGone = true
+    if socket.isServerClosed { return }
+    if socket.down.count > 0 {
+      socket.resetArrivesAt = now + delay()
+    } else {
+      socket.up.end(now: now, delay: delay())
+    }
+  }
+
   // MARK: Descriptors
 
   func open(_ descriptor: Descriptor) -> Int32? {
