@@ -59,6 +59,43 @@ extension Shard where Kernel: ~Copyable {
     return frame
   }
 
+  /// Publishes the text in `scratch` with attachments, each a binary message behind it, so that whoever gets one of
+  /// these messages gets them all. One connection can be passed over; `none` where nobody is.
+  @discardableResult
+  mutating func publishPacket(to audience: Audience, _ attachments: [[UInt8]], passingOver passed: UInt32) -> Segment {
+    var count = nameScratch.count + scratch.count + FrameEncoder.headerCountMax
+    for attachment in attachments { count += attachment.count + FrameEncoder.headerCountMax }
+    outbox.reserve(count)
+    let name = audience.reactors == 0 ? Segment(chunk: 0, start: 0, end: 0) : postedName(audience)
+    var frame = FrameEncoder.append(.text, scratch, to: &outbox)
+    for attachment in attachments { frame.end = FrameEncoder.append(.binary, attachment.span, to: &outbox).end }
+    if audience.reactors != 0 {
+      post(
+        frame, name, (frame.end, frame.end), reactors: audience.reactors, space: audience.space, hash: audience.hash)
+    }
+    guard let topic = audience.topic else { return frame }
+    if passed == Self.nobody {
+      deliver(topic, frame, Segment(chunk: frame.chunk, start: frame.end, end: frame.end))
+    } else {
+      deliver(topic, frame, passingOver: passed)
+    }
+    return frame
+  }
+
+  /// The slot that no connection has.
+  static var nobody: UInt32 { .max }
+
+  /// Queues a frame for every subscriber of a topic but one.
+  private mutating func deliver(_ topic: UInt32, _ frame: Segment, passingOver passed: UInt32) {
+    closeRun()
+    var delivered = 0
+    for index in topics.members(of: topic).indices {
+      let slot = topics.members(of: topic)[index].connection
+      if slot != passed && queue(frame, for: slot) { delivered += 1 }
+    }
+    finishDelivery(of: frame, delivered)
+  }
+
   /// Where the topic's name lies in the current chunk for other reactors to read: the same place as for the last post
   /// of this turn if that was to the same topic, else a fresh copy.
   private mutating func postedName(_ audience: Audience) -> Segment {

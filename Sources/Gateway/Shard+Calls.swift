@@ -64,8 +64,8 @@ extension Shard where Kernel: ~Copyable {
         broadcast(channel, data)
       case .answer(let id, let answer):
         if connections.isCurrent(id.token) { finishAnswer(id.token.index, answer) }
-      case .emit(let room, let namespace, let event, let data):
-        emit(room, namespace, event, data)
+      case .emit(let emission):
+        emit(emission)
       case .room(let id, let socket, let room, let joins):
         changeRoom(id, socket, room, joins: joins)
       case .request(let socket, let event, let data, let attachments, let waiter):

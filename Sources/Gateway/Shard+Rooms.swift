@@ -119,20 +119,35 @@ extension Shard where Kernel: ~Copyable {
   // MARK: Broadcasting
 
   /// Sends an event to everyone in a room: encoded once for native connections and once for each namespace that has
-  /// somebody there. Where a namespace is named only those in it get the event.
-  mutating func emit(_ room: [UInt8], _ only: SocketIONamespace?, _ event: String, _ json: [UInt8]) {
-    if only == nil { emitNative(room, event, json) }
-    for namespace in SocketIONamespace.allCases where only == nil || only == namespace {
+  /// somebody there. Attachments go to Socket.IO clients only.
+  mutating func emit(_ emission: Emission) {
+    let room = emission.room
+    if emission.namespace == nil && emission.attachments.isEmpty { emitNative(emission) }
+    for namespace in SocketIONamespace.allCases where (emission.namespace ?? namespace) == namespace {
       nameScratch.removeAll()
       RoomTopic.append(form: RoomTopic.form(namespace), room: room.span, to: &nameScratch)
       guard let audience = audience(space: Space.eventRooms.rawValue) else { continue }
+      let packet = SocketIOChannel.event(
+        emission.event, emission.data, namespace, attachments: emission.attachments.count)
       scratch.removeAll()
-      scratch.append(SocketIOChannel.event(event, json, namespace).span)
-      publishScratch(to: audience, data: 0..<0)
+      scratch.append(packet.span)
+      publishPacket(to: audience, emission.attachments, passingOver: passedOver(emission, namespace))
     }
   }
 
-  private mutating func emitNative(_ room: [UInt8], _ event: String, _ json: [UInt8]) {
+  /// The connection that an emission passes over in a namespace, or among native connections: its sender, unless that
+  /// has gone, or left the namespace.
+  private mutating func passedOver(_ emission: Emission, _ namespace: SocketIONamespace?) -> UInt32 {
+    guard let sender = emission.sender, connections.isCurrent(sender.connection.token),
+      sender.socket?.namespace == namespace
+    else { return Self.nobody }
+    let slot = sender.connection.token.index
+    if let socket = sender.socket, !hasSocket(slot, socket) { return Self.nobody }
+    return slot
+  }
+
+  private mutating func emitNative(_ emission: Emission) {
+    let room = emission.room
     nameScratch.removeAll()
     RoomTopic.append(form: RoomTopic.native, room: room.span, to: &nameScratch)
     let space = Space.eventRooms.rawValue
@@ -148,12 +163,15 @@ extension Shard where Kernel: ~Copyable {
     }
     if topic == nil && reactors == 0 && !hasMembers { return }
     scratch.removeAll()
-    EventsEncoder.append(event.utf8.span, body: json.span, .native, to: &scratch)
-    let frame = publishScratch(
-      to: Audience(topic: topic, reactors: reactors, space: space, hash: hash), data: 0..<0)
+    EventsEncoder.append(emission.event.utf8.span, body: emission.data.span, .native, to: &scratch)
+    let passed = passedOver(emission, nil)
+    let frame = publishPacket(
+      to: Audience(topic: topic, reactors: reactors, space: space, hash: hash), [], passingOver: passed)
     guard let personal, hasMembers else { return }
     closeRun()
-    if let members = Self.members(personal, room.span, users, personalRooms) { deliver(members, frame) }
+    if let members = Self.members(personal, room.span, users, personalRooms) {
+      deliver(members, frame, passingOver: passed)
+    }
   }
 
   /// A frame of another reactor for a room of the events dialect: to those who are in it by who they are, if it is such
@@ -162,7 +180,9 @@ extension Shard where Kernel: ~Copyable {
   mutating func deliverPersonal(_ name: Segment, _ frame: Segment) {
     guard let personal = Self.personalRoom(outbox.bytes(name)) else { return }
     closeRun()
-    if let members = Self.members(personal, of: outbox, name, users, personalRooms) { deliver(members, frame) }
+    if let members = Self.members(personal, of: outbox, name, users, personalRooms) {
+      deliver(members, frame, passingOver: Self.nobody)
+    }
   }
 
   /// The personal room of which a topic's name speaks.
@@ -190,11 +210,11 @@ extension Shard where Kernel: ~Copyable {
 
   /// Queues a frame for each member of a personal room. The run was closed before they were looked up: whoever was too
   /// slow for it has left the list, and gets nothing behind a close frame.
-  private mutating func deliver(_ members: PersonalMembers, _ frame: Segment) {
+  private mutating func deliver(_ members: PersonalMembers, _ frame: Segment, passingOver passed: UInt32) {
     var delivered = 0
     var slot = members.first
     while slot != PersonalRooms.none {
-      if queue(frame, for: slot) { delivered += 1 }
+      if slot != passed && queue(frame, for: slot) { delivered += 1 }
       slot = personalRooms.next(after: slot, members.kind)
     }
     finishDelivery(of: frame, delivered)

@@ -20,6 +20,19 @@ public struct Clients: Sendable {
     outlet.emit(event: event, data: Array(json.utf8), room: audience.room, namespace: audience.namespace)
   }
 
+  /// The same with up to ten binary attachments, which the JSON names by placeholders, `{"_placeholder":true,"num":0}`
+  /// the first. It goes to Socket.IO clients only: a native one cannot be sent any. Throws a `RequestError` where they
+  /// do not fit together.
+  public func emit(
+    _ event: String, json: String, attachments: [[UInt8]], to audience: Audience = .everyone
+  ) throws {
+    try RequestError.converting {
+      try outlet.emit(
+        event: event, data: Array(json.utf8), attachments: attachments, room: audience.room,
+        namespace: audience.namespace)
+    }
+  }
+
   /// Sends one message to one connection, in whatever dialect it speaks: JSON, as it shall arrive. A Socket.IO client
   /// can be sent events only, `{"event":E,"data":D}`, which it gets in its own form; others are logged and left out.
   public func send(json: String, to connection: ConnectionReference) {

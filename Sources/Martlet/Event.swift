@@ -105,6 +105,25 @@ public struct Event: Sendable {
     try clients.emit(event, data, to: audience)
   }
 
+  /// Sends an event to all of them but the client that sent this one. Over Socket.IO that is one socket: the same
+  /// client in another namespace gets it.
+  public func emitToOthers(_ event: String, _ data: some Encodable, in audience: Audience = .everyone) throws {
+    call.emitToOthers(
+      event: event, data: try Coding.encode(data), room: audience.room, namespace: audience.namespace)
+  }
+
+  /// The same with data that is JSON already, and up to ten binary attachments, which it names by placeholders. With
+  /// any, it goes to Socket.IO clients only. Throws a `RequestError` where they do not fit together.
+  public func emitToOthers(
+    _ event: String, json: String, attachments: [[UInt8]] = [], in audience: Audience = .everyone
+  ) throws {
+    try RequestError.converting {
+      try call.emitToOthers(
+        event: event, data: Array(json.utf8), attachments: attachments, room: audience.room,
+        namespace: audience.namespace)
+    }
+  }
+
   /// Broadcasts to the subscribers of a channel of the channels dialect.
   public func broadcast(channel: String, _ data: some Encodable) throws {
     try clients.publish(channel: channel, data: data)

@@ -92,6 +92,106 @@ struct EventsRoomsTests {
     }
   }
 
+  /// What a test hears of: the sender's id, or that of a socket, and the data.
+  private static var others: Extensions {
+    var extensions = Self.extensions
+    extensions.events["others"] = { call in
+      let room = JSON(String(decoding: call.context, as: UTF8.self))?.text ?? ""
+      call.emitToOthers(event: "hit", data: call.context, room: room)
+      call.reply(event: "sent", Array("1".utf8))
+    }
+    extensions.events["bytes"] = { call in
+      let json = Array(#"[{"_placeholder":true,"num":1},{"_placeholder":true,"num":0}]"#.utf8)
+      let large = [UInt8](repeating: 7, count: 100_000)
+      try call.outlet.emit(event: "file", data: json, attachments: [[1, 2, 3], large])
+      try call.emitToOthers(event: "file", data: json, attachments: [[], [9]], room: "tea")
+      call.outlet.emit(event: "hit", data: Array("\"\"".utf8))
+    }
+    return extensions
+  }
+
+  @Test("an emit to others passes over its sender in every kind of room, and nobody else", arguments: reactorCounts)
+  func others(reactors: Int) throws {
+    try withGateway(reactors: reactors, extensions: Self.others) { gateway throws in
+      let token = try #require(gateway.eventsSession(user: "ada"))
+      let natives = try (0..<4).map { _ in try native(gateway, token) }
+      let sockets = try SocketIOTransport.allCases.map { transport in
+        let socket = try SocketIOTestClient(gateway, transport)
+        // The sender's own client in another namespace is another socket.
+        return (client: socket, id: try socket.join(token), other: try socket.join(token, prefix: "/ws,"))
+      }
+      let rooms = ["", "session:" + token, "user:ada", "tea"]
+      for (client, _) in natives {
+        try client.send(#"{"event":"join","data":"tea"}"#)
+        try expectEvent(client, "joined", "true")
+      }
+      for socket in sockets {
+        for prefix in ["", "/ws,"] {
+          try socket.client.send("42" + prefix + #"["join","tea"]"#)
+          try socket.client.nextEvent("joined", prefix: "42" + prefix)
+        }
+      }
+      for room in rooms {
+        for sender in 0..<natives.count {
+          try natives[sender].client.send(#"{"event":"others","data":"\#(room)"}"#)
+          for (number, (client, _)) in natives.enumerated() where number != sender {
+            try expectEvent(client, "hit", "\"\(room)\"")
+          }
+          try expectEvent(natives[sender].client, "sent", "1")
+          for socket in sockets {
+            #expect(try socket.client.nextEvent("hit") == .string(room))
+            #expect(try socket.client.nextEvent("hit", prefix: "42/ws,") == .string(room))
+          }
+        }
+        for sender in 0..<sockets.count {
+          try sockets[sender].client.send(#"42/ws,["others","\#(room)"]"#)
+          for (client, _) in natives { try expectEvent(client, "hit", "\"\(room)\"") }
+          for (number, socket) in sockets.enumerated() {
+            #expect(try socket.client.nextEvent("hit") == .string(room))
+            if number != sender { #expect(try socket.client.nextEvent("hit", prefix: "42/ws,") == .string(room)) }
+          }
+          try sockets[sender].client.nextEvent("sent", prefix: "42/ws,")
+        }
+      }
+      // Its own room has nobody else.
+      try natives[0].client.send(#"{"event":"others","data":"\#(natives[0].id)"}"#)
+      try expectEvent(natives[0].client, "sent", "1")
+      try expectOnlyPong(natives[0].client)
+    }
+  }
+
+  @Test("an emit with attachments reaches every Socket.IO client whole, and no native one", arguments: reactorCounts)
+  func attachments(reactors: Int) throws {
+    try withGateway(reactors: reactors, extensions: Self.others) { gateway throws in
+      let token = try gateway.acquireSession()
+      let native = try native(gateway, token).client
+      let sockets = try [SocketIOTransport.allCases, SocketIOTransport.allCases].joined().map { transport in
+        let socket = try SocketIOTestClient(gateway, transport)
+        try socket.join(token)
+        try socket.send(#"42["join","tea"]"#)
+        try socket.nextEvent("joined")
+        return socket
+      }
+      for sender in sockets {
+        try sender.send(#"42["bytes"]"#)
+        try expectEvent(native, "hit", "\"\"")
+        for socket in sockets {
+          let text = #"452-["file",[{"_placeholder":true,"num":1},{"_placeholder":true,"num":0}]]"#
+          #expect(try socket.nextText() == text)
+          #expect(try socket.next() == .binary([1, 2, 3]))
+          #expect(try socket.next() == .binary([UInt8](repeating: 7, count: 100_000)))
+          if socket !== sender {
+            #expect(try socket.nextText() == text)
+            #expect(try socket.next() == .binary([]))
+            #expect(try socket.next() == .binary([9]))
+          }
+          #expect(try socket.nextEvent("hit") == .string(""))
+        }
+      }
+      try expectOnlyPong(native)
+    }
+  }
+
   @Test("a client that has gone is in no room any more, and its places serve others", arguments: reactorCounts)
   func gone(reactors: Int) throws {
     try withGateway(reactors: reactors, extensions: Self.extensions) { gateway throws in

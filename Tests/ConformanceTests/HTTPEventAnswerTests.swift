@@ -37,6 +37,8 @@ struct HTTPEventAnswerTests {
           + #"{"event":"done","data":null}"#
       ), ("tell ws", "json", #"{"emit":{"event":"told","data":"ws","namespace":"/ws"}}"#),
       ("tell ada", "json", #"{"emit":{"event":"told","data":"ada","user":"ada"}}"#),
+      ("tell others", "json", #"{"emit":{"event":"told","data":3,"exceptSender":true}}"#),
+      ("tell all", "json", #"{"emit":{"event":"told","data":4,"exceptSender":false}}"#),
     ]
     try withHandlers(reactors: reactors, handlers) { gateway, _ throws in
       let session = try #require(gateway.eventsSession(user: "ada"))
@@ -64,7 +66,14 @@ struct HTTPEventAnswerTests {
         try native.send(#"{"event":"\#(event)"}"#)
         try client.nextEvent("told", prefix: "42/ws,")
       }
+      for event in ["tell others", "tell all"] { try native.send(#"{"event":"\#(event)"}"#) }
+      try expectEvent(native, "told", "4")
+      for data in [3.0, 4] { #expect(try client.nextEvent("told", prefix: "42/ws,") == .number(data)) }
+      try client.send(#"42/ws,["tell others"]"#)
+      try expectEvent(native, "told", "3")
       try expectOnlyPong(native)
+      try client.send(#"42/ws,["tell all"]"#)
+      #expect(try client.nextEvent("told", prefix: "42/ws,") == .number(4))
     }
   }
 
@@ -90,6 +99,7 @@ struct HTTPEventAnswerTests {
       (#"{"join":["a"],"more":1}"#, true), (#"{"emit":"x","id":1}"#, true), (#"{"join":"a"}"#, false),
       (#"{"join":[1]}"#, false), (#"{"emit":{"data":1}}"#, false), (#"{"emit":[1]}"#, false),
       (#"{"emit":{"event":"x","room":1}}"#, false), (#"{"emit":{"event":"x","namespace":[]}}"#, false),
+      (#"{"emit":{"event":"x","exceptSender":1}}"#, false),
     ])
   func shapes(body: String, isData: Bool) throws {
     try withHandlers(reactors: 1, [("order", "json", body)]) { gateway, _ throws in

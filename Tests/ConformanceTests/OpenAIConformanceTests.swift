@@ -139,7 +139,8 @@ struct OpenAIConformanceTests {
       // The one that waits goes first, before a place is free.
       for (count, client) in zip(1...3, clients.reversed()) {
         client.socket.close()
-        #expect(try eventually { try gateway.metrics().samples["ai_calls_total{outcome=\"cancelled\"}"] == Double(count) })
+        #expect(
+          try eventually { try gateway.metrics().samples["ai_calls_total{outcome=\"cancelled\"}"] == Double(count) })
       }
       #expect(try service.isQuiet(gateway))
       #expect(try eventually { try service.number("gone") == 2 })

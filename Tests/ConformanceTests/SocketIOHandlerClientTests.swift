@@ -42,6 +42,10 @@ struct SocketIOHandlerClientTests {
     extensions.events["tell"] = { call in
       call.outlet.emit(event: "news", data: Array(#"{"text":"for birds"}"#.utf8), room: room)
     }
+    extensions.events["draw"] = { call in
+      try call.emitToOthers(event: "drawn", data: call.context, attachments: call.attachments, room: room)
+      call.acknowledge(Array("true".utf8))
+    }
     extensions.events["fail"] = { _ in throw HandlerError.rejected("no") }
     return extensions
   }

@@ -81,6 +81,45 @@ struct EventTests {
     }
   }
 
+  @Test("a handler reaches all others, and sends bytes to everyone who speaks Socket.IO")
+  func others() async throws {
+    let bytes = #"{"_placeholder":true,"num":0}"#
+    try await serving { gateway in
+      gateway.onEvent("say", as: String.self) { event, text in
+        event.join("tea")
+        try event.emitToOthers("said", text)
+        try event.emitToOthers("heard", json: "1", in: .room("tea"))
+        try event.emitToOthers("bytes", json: bytes, attachments: [[1, 2]])
+        try event.clients.emit("all bytes", json: bytes, attachments: [[3]], to: .room("tea"))
+        do {
+          try event.clients.emit("wrong", json: bytes, attachments: [], to: .everyone)
+          try event.clients.emit("wrong", json: #"{"_placeholder":true,"num":1}"#, attachments: [[1]])
+        } catch let error as RequestError {
+          try event.reply("\(error)")
+        }
+      }
+    } _: { port in
+      let native = try connectEvents(port)
+      let client = try connectSocketIO(port, try acquireSession(port))
+      try client.send(#"42["say","a"]"#)
+      try expect(client, #"451-["all bytes",{"_placeholder":true,"num":0}]"#)
+      #expect(client.next() == .binary([3]))
+      try expect(client, #"42["wrong",{"_placeholder":true,"num":0}]"#)
+      try expect(client, #"42["say_response","attachments"]"#)
+      try expect(native, #"{"event":"said","data":"a"}"#)
+      try expect(native, #"{"event":"wrong","data":{"_placeholder":true,"num":0}}"#)
+      try native.send(#"{"event":"say","data":"b"}"#)
+      for text in [#"42["said","b"]"#, #"42["heard",1]"#, #"451-["bytes",{"_placeholder":true,"num":0}]"#] {
+        try expect(client, text)
+      }
+      #expect(client.next() == .binary([1, 2]))
+      try expect(client, #"451-["all bytes",{"_placeholder":true,"num":0}]"#)
+      #expect(client.next() == .binary([3]))
+      try expect(native, #"{"event":"wrong","data":{"_placeholder":true,"num":0}}"#)
+      try expect(native, #"{"event":"say_response","data":"attachments"}"#)
+    }
+  }
+
   @Test("what a handler returns is the acknowledgement where one is wanted, else an event")
   func acknowledgements() async throws {
     try await serving { gateway in

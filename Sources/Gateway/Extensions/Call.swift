@@ -106,6 +106,28 @@ public final class Call: Sendable {
     return try await socket.request(event, json, attachments, timeout: timeout)
   }
 
+  /// Sends an event as `Outlet.emit` does, to everyone in the room but the client that asked: a native connection, or
+  /// the one socket of Socket.IO.
+  public func emitToOthers(event: String, data: [UInt8], room: String = "", namespace: String? = nil) {
+    emitToOthers(Emission(event: event, data: data, room: [UInt8](room.utf8)), namespace)
+  }
+
+  /// The same with attachments. Throws `AttachmentError`.
+  public func emitToOthers(
+    event: String, data: [UInt8], attachments: [[UInt8]], room: String = "", namespace: String? = nil
+  ) throws(AttachmentError) {
+    try SocketIOChannel.check(data, attachments)
+    emitToOthers(Emission(event: event, data: data, attachments: attachments, room: [UInt8](room.utf8)), namespace)
+  }
+
+  private func emitToOthers(_ emission: Emission, _ namespace: String?) {
+    var emission = emission
+    if dialect == .events, let connection {
+      emission.sender = EventSender(connection: connection, socket: socket?.socket)
+    }
+    outlet.emit(emission, namespace)
+  }
+
   /// Joins the asking connection to a room of the `events` dialect; a Socket.IO client with the socket that asked. Past
   /// `limits.subscriptionsPerConnectionMax` rooms, or with a name of over `limits.channelNameBytesMax` bytes, nothing
   /// is joined, and that is counted and logged.

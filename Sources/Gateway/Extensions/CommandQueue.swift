@@ -17,8 +17,8 @@ enum Command: Sendable {
   case broadcast(channel: [UInt8], data: [UInt8])
   /// The response that a connection waits for.
   case answer(ConnectionID, HTTPAnswer)
-  /// An event to everyone in a room of the events dialect; where a namespace is named, only to those who joined it.
-  case emit(room: [UInt8], SocketIONamespace?, event: String, [UInt8])
+  /// An event to everyone in a room of the events dialect.
+  case emit(Emission)
   /// A connection joins a room of the events dialect, or leaves it; a Socket.IO client does so with one socket.
   case room(ConnectionID, SocketIOReference?, [UInt8], joins: Bool)
   /// An event with attachments to a Socket.IO client, and who waits for its acknowledgement.
@@ -39,7 +39,7 @@ enum Command: Sendable {
     case .broadcast(let channel, let data): channel.count + data.count
     case .answer(_, let answer): answer.body.count
     case .adopt(let handover): handover.received.count + handover.unsent.count
-    case .emit(let room, _, let event, let data): room.count + event.utf8.count + data.count
+    case .emit(let emission): emission.byteCount
     case .room(_, _, let room, _): room.count
     case .request(_, let event, let data, let attachments, _):
       attachments.reduce(event.count + data.count) { $0 + $1.count }

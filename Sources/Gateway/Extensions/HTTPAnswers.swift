@@ -7,8 +7,8 @@ import Wire
 /// What the values that an endpoint answers with mean in each dialect.
 enum HTTPAnswers {
   private static let eventKeys = JSONKeySet("event", "data", "join", "leave", "emit", "acknowledge")
-  private static let emitKeys = JSONKeySet(
-    "event", "data", "room", "rooms", "user", "session", "socket", "namespace")
+  private static let emitKeys = JSONKeySet("event", "data", "room", "rooms", "user", "session", "socket")
+  private static let narrowingKeys = JSONKeySet("namespace", "exceptSender")
   private static let walkerKeys = JSONKeySet("reports", "notify")
   private static let notifyKeys = JSONKeySet("self", "users", "channels", "clients", "data")
 
@@ -53,11 +53,11 @@ enum HTTPAnswers {
     return count
   }
 
-  /// `{"event":E,"data":D}` goes to everyone; with `room`, `rooms`, `user`, `session` or `socket` to those, and with
-  /// `namespace` to those of them who joined that one.
+  /// `{"event":E,"data":D}` goes to everyone; with `room`, `rooms`, `user`, `session` or `socket` to those, with
+  /// `namespace` to those of them who joined that one, and with `exceptSender` to all but the client that asked.
   private static func emit(_ json: Span<UInt8>, of call: Call) throws(CourierError) {
     let found = try scan(json, emitKeys)
-    guard found.kind == .object, let event = found[0], event.kind == .string else {
+    guard found.kind == .object, let name = found[0], name.kind == .string else {
       throw .badResponse("an emit without an event that is a string")
     }
     var rooms: [String] = []
@@ -69,11 +69,20 @@ enum HTTPAnswers {
     if let list = found[3] { rooms += try names(json, list) }
     // An empty list of rooms has nobody in it, and is not everyone.
     if rooms.isEmpty && found[3] == nil { rooms = [""] }
-    if let namespace = found[7], namespace.kind != .string { throw .badResponse("a namespace that is no string") }
-    let namespace = found[7].map { text(json, $0) }
+    let narrowing = try scan(json, narrowingKeys)
+    if let namespace = narrowing[0], namespace.kind != .string { throw .badResponse("a namespace that is no string") }
+    let namespace = narrowing[0].map { text(json, $0) }
     let data = found[1].map { json.extracting($0.range).array } ?? Array("null".utf8)
+    if let except = narrowing[1], except.kind != .true && except.kind != .false {
+      throw .badResponse("an exceptSender that is no boolean")
+    }
+    let event = text(json, name)
     for room in rooms {
-      call.outlet.emit(event: text(json, event), data: data, room: room, namespace: namespace)
+      if narrowing[1]?.kind == .true {
+        call.emitToOthers(event: event, data: data, room: room, namespace: namespace)
+      } else {
+        call.outlet.emit(event: event, data: data, room: room, namespace: namespace)
+      }
     }
   }
 

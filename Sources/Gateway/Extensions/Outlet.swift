@@ -66,12 +66,28 @@ public struct Outlet: Sendable {
   /// `user:<id>`, and the empty room, which is everyone. Where one of Socket.IO's namespaces is named, only those who
   /// joined it; a namespace that does not exist has nobody.
   public func emit(event: String, data: [UInt8], room: String = "", namespace: String? = nil) {
-    var only: SocketIONamespace?
+    emit(Emission(event: event, data: data, room: [UInt8](room.utf8)), namespace)
+  }
+
+  /// The same with up to ten binary attachments, which `data` names by placeholders: `{"_placeholder":true,"num":0}` is
+  /// the first. A native client cannot be sent any: such an event goes to Socket.IO clients only. Throws
+  /// `AttachmentError` where data and attachments do not fit together.
+  public func emit(
+    event: String, data: [UInt8], attachments: [[UInt8]], room: String = "", namespace: String? = nil
+  ) throws(AttachmentError) {
+    try SocketIOChannel.check(data, attachments)
+    emit(Emission(event: event, data: data, attachments: attachments, room: [UInt8](room.utf8)), namespace)
+  }
+
+  /// Emits to the room, or to those in it who joined a namespace. One with a sender is carried out by the sender's
+  /// reactor, where alone it is known.
+  func emit(_ emission: Emission, _ namespace: String?) {
+    var emission = emission
     if let namespace {
-      only = SocketIONamespace(name: namespace)
-      if only == nil { return }
+      emission.namespace = SocketIONamespace(name: namespace)
+      if emission.namespace == nil { return }
     }
-    queues[home].push(.emit(room: [UInt8](room.utf8), only, event: event, data))
+    queues[emission.sender?.connection.reactor ?? home].push(.emit(emission))
   }
 
   func changeRoom(_ connection: ConnectionID, _ socket: SocketIOReference?, _ room: String, joins: Bool) {

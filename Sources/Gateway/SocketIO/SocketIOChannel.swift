@@ -137,7 +137,7 @@ struct SocketIOChannel: Sendable {
   }
 
   /// Whether attachments can go with a value: a client would end the session over what does not fit together.
-  private static func check(_ json: [UInt8], _ attachments: [[UInt8]]) throws(AttachmentError) {
+  static func check(_ json: [UInt8], _ attachments: [[UInt8]]) throws(AttachmentError) {
     if attachments.isEmpty { return }
     if attachments.count > SocketIOPacket.attachmentsMax { throw .tooMany }
     let bytes = json.span

@@ -407,6 +407,14 @@ export async function socketIOHandlers(context) {
   await soon(other.emitWithAck('join', 'birds'), 'the second one joins');
   socket.emit('tell', 'birds');
   equal(await Promise.all(news), [{ text: 'for birds' }, { text: 'for birds' }], 'a room across namespaces');
+  let own = 0;
+  socket.on('drawn', () => { own += 1; });
+  const drawn = next(other, 'drawn');
+  await ask('draw', { name: 'a wing', pixels: every, more: [new Uint8Array(5_000).fill(7)] });
+  const { name, pixels, more } = await drawn;
+  equal([name, [...new Uint8Array(pixels)], new Uint8Array(more[0]).length], ['a wing', [...every], 5_000], 'bytes');
+  await ask('draw', null);
+  equal(own, 0, 'who sent it does not get it');
   const failure = next(socket, 'error');
   socket.emit('fail');
   check((await failure).error, 'a handler that fails');
