@@ -7,7 +7,7 @@ MARTLET := .build/$(CONFIG)/martlet
 SIM_ENV := $(if $(SEED),MARTLET_SIM_SEED=$(SEED)) $(if $(SEEDS),MARTLET_SIM_SEEDS=$(SEEDS)) $(if $(STEPS),MARTLET_SIM_STEPS=$(STEPS)) \
            $(if $(SOCKETIO),MARTLET_SIM_SOCKETIO=$(SOCKETIO))
 
-.PHONY: help deps build run test test-thread test-address check bench bench-dialects fuzz sim hostile format lint clean hot-path
+.PHONY: help deps build run test test-thread test-address check bench bench-dialects bench-compressed fuzz sim hostile format lint clean hot-path
 
 help:  ## this list
 	@grep -hE '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
@@ -50,6 +50,10 @@ bench-dialects: build  ## every dialect: broadcasts of a handler, memory per idl
 	swift build -c release --static-swift-stdlib --product martlet-bench
 	swift build -c release --static-swift-stdlib --product martlet-bench-app
 	Benchmarks/dialects.sh
+
+bench-compressed: build  ## broadcasts and idle connections with permessage-deflate and without
+	swift build -c release --static-swift-stdlib --product martlet-bench
+	Benchmarks/compressed.sh
 
 fuzz: deps  ## every fuzz target for FUZZ_SECONDS (60) each
 	Tests/Fuzz/run.sh
