@@ -39,43 +39,38 @@ extension Shard where Kernel: ~Copyable {
   /// range of `scratch`. Returns the frame. Step 6 of the data path.
   @discardableResult
   mutating func publishScratch(to audience: Audience, data: Range<Int>) -> Segment {
-    var name = Segment(chunk: 0, start: 0, end: 0)
-    if audience.reactors != 0 {
-      // Name and frame in one chunk. Within a run of publishes to the same topic the name is written once.
-      outbox.reserve(nameScratch.count + scratch.count + FrameEncoder.headerCountMax)
-      name = postedName(audience)
-    }
+    let name = reserve(scratch.count + FrameEncoder.headerCountMax, for: audience)
     let frame = FrameEncoder.append(.text, scratch, to: &outbox)
     let payload = frame.end - UInt32(scratch.count)
-    let dataStart = payload + UInt32(data.lowerBound)
-    let dataEnd = payload + UInt32(data.upperBound)
-    if audience.reactors != 0 {
-      post(
-        frame, name, (dataStart, dataEnd), reactors: audience.reactors, space: audience.space, hash: audience.hash)
-    }
-    if let topic = audience.topic {
-      deliver(topic, frame, Segment(chunk: frame.chunk, start: dataStart, end: dataEnd))
-    }
+    let dataSegment = Segment(
+      chunk: frame.chunk, start: payload + UInt32(data.lowerBound), end: payload + UInt32(data.upperBound))
+    if audience.reactors != 0 { post(frame, name, dataSegment, to: audience) }
+    if let topic = audience.topic { deliver(topic, frame, dataSegment) }
     return frame
   }
 
+  /// Makes room in one chunk for `count` bytes of frames and, where other reactors get them, the topic's name, which is
+  /// written. Within a run of publishes to the same topic that happens once.
+  @inline(__always)
+  private mutating func reserve(_ count: Int, for audience: Audience) -> Segment {
+    outbox.reserve(nameScratch.count + count)
+    return audience.reactors == 0 ? Segment(chunk: 0, start: 0, end: 0) : postedName(audience)
+  }
+
   /// Publishes the text in `scratch` with attachments, each a binary message behind it, so that whoever gets one of
-  /// these messages gets them all. One connection can be passed over; `none` where nobody is.
+  /// these messages gets them all. One connection can be passed over, or `nobody`.
   @discardableResult
   mutating func publishPacket(to audience: Audience, _ attachments: [[UInt8]], passingOver passed: UInt32) -> Segment {
-    var count = nameScratch.count + scratch.count + FrameEncoder.headerCountMax
+    var count = scratch.count + FrameEncoder.headerCountMax
     for attachment in attachments { count += attachment.count + FrameEncoder.headerCountMax }
-    outbox.reserve(count)
-    let name = audience.reactors == 0 ? Segment(chunk: 0, start: 0, end: 0) : postedName(audience)
+    let name = reserve(count, for: audience)
     var frame = FrameEncoder.append(.text, scratch, to: &outbox)
     for attachment in attachments { frame.end = FrameEncoder.append(.binary, attachment.span, to: &outbox).end }
-    if audience.reactors != 0 {
-      post(
-        frame, name, (frame.end, frame.end), reactors: audience.reactors, space: audience.space, hash: audience.hash)
-    }
+    let noData = Segment(chunk: frame.chunk, start: frame.end, end: frame.end)
+    if audience.reactors != 0 { post(frame, name, noData, to: audience) }
     guard let topic = audience.topic else { return frame }
     if passed == Self.nobody {
-      deliver(topic, frame, Segment(chunk: frame.chunk, start: frame.end, end: frame.end))
+      deliver(topic, frame, noData)
     } else {
       deliver(topic, frame, passingOver: passed)
     }

@@ -5,16 +5,13 @@ import EventLoop
 import Topics
 
 extension Shard where Kernel: ~Copyable {
-  /// Posts a frame to every reactor in the mask. The posts become visible when the turn ends, all at once.
-  mutating func post(
-    _ frame: Segment, _ name: Segment, _ data: (start: UInt32, end: UInt32), reactors: UInt64, space: UInt8,
-    hash: UInt32
-  ) {
-    guard let chunk = outbox.share(frame, posts: reactors.nonzeroBitCount) else { return }
+  /// Posts a frame to the audience's other reactors. The posts become visible when the turn ends, all at once.
+  mutating func post(_ frame: Segment, _ name: Segment, _ data: Segment, to audience: Audience) {
+    guard let chunk = outbox.share(frame, posts: audience.reactors.nonzeroBitCount) else { return }
     let post = Post(
       chunk: chunk, frameStart: frame.start, frameEnd: frame.end, dataStart: data.start, dataEnd: data.end,
-      nameStart: name.start, nameEnd: name.end, hash: hash, space: space)
-    var rest = reactors
+      nameStart: name.start, nameEnd: name.end, hash: audience.hash, space: audience.space)
+    var rest = audience.reactors
     while rest != 0 {
       let target = rest.trailingZeroBitCount
       rest &= rest - 1

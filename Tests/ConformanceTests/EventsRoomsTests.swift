@@ -92,7 +92,8 @@ struct EventsRoomsTests {
     }
   }
 
-  /// What a test hears of: the sender's id, or that of a socket, and the data.
+  /// `others`: an emit to everyone else in the room in the data, answered. `bytes`: attachments to everyone, to others
+  /// in `tea`, and a last event without any.
   private static var others: Extensions {
     var extensions = Self.extensions
     extensions.events["others"] = { call in
@@ -118,7 +119,9 @@ struct EventsRoomsTests {
       let sockets = try SocketIOTransport.allCases.map { transport in
         let socket = try SocketIOTestClient(gateway, transport)
         // The sender's own client in another namespace is another socket.
-        return (client: socket, id: try socket.join(token), other: try socket.join(token, prefix: "/ws,"))
+        try socket.join(token)
+        try socket.join(token, prefix: "/ws,")
+        return socket
       }
       let rooms = ["", "session:" + token, "user:ada", "tea"]
       for (client, _) in natives {
@@ -127,8 +130,8 @@ struct EventsRoomsTests {
       }
       for socket in sockets {
         for prefix in ["", "/ws,"] {
-          try socket.client.send("42" + prefix + #"["join","tea"]"#)
-          try socket.client.nextEvent("joined", prefix: "42" + prefix)
+          try socket.send("42" + prefix + #"["join","tea"]"#)
+          try socket.nextEvent("joined", prefix: "42" + prefix)
         }
       }
       for room in rooms {
@@ -139,18 +142,18 @@ struct EventsRoomsTests {
           }
           try expectEvent(natives[sender].client, "sent", "1")
           for socket in sockets {
-            #expect(try socket.client.nextEvent("hit") == .string(room))
-            #expect(try socket.client.nextEvent("hit", prefix: "42/ws,") == .string(room))
+            #expect(try socket.nextEvent("hit") == .string(room))
+            #expect(try socket.nextEvent("hit", prefix: "42/ws,") == .string(room))
           }
         }
         for sender in 0..<sockets.count {
-          try sockets[sender].client.send(#"42/ws,["others","\#(room)"]"#)
+          try sockets[sender].send(#"42/ws,["others","\#(room)"]"#)
           for (client, _) in natives { try expectEvent(client, "hit", "\"\(room)\"") }
           for (number, socket) in sockets.enumerated() {
-            #expect(try socket.client.nextEvent("hit") == .string(room))
-            if number != sender { #expect(try socket.client.nextEvent("hit", prefix: "42/ws,") == .string(room)) }
+            #expect(try socket.nextEvent("hit") == .string(room))
+            if number != sender { #expect(try socket.nextEvent("hit", prefix: "42/ws,") == .string(room)) }
           }
-          try sockets[sender].client.nextEvent("sent", prefix: "42/ws,")
+          try sockets[sender].nextEvent("sent", prefix: "42/ws,")
         }
       }
       // Its own room has nobody else.

@@ -109,23 +109,20 @@ public final class Call: Sendable {
   /// Sends an event as `Outlet.emit` does, to everyone in the room but the client that asked: a native connection, or
   /// the one socket of Socket.IO.
   public func emitToOthers(event: String, data: [UInt8], room: String = "", namespace: String? = nil) {
-    emitToOthers(Emission(event: event, data: data, room: [UInt8](room.utf8)), namespace)
+    outlet.emit(Emission(event: event, data: data, room: room, sender: sender), namespace)
   }
 
   /// The same with attachments. Throws `AttachmentError`.
   public func emitToOthers(
     event: String, data: [UInt8], attachments: [[UInt8]], room: String = "", namespace: String? = nil
   ) throws(AttachmentError) {
-    try SocketIOChannel.check(data, attachments)
-    emitToOthers(Emission(event: event, data: data, attachments: attachments, room: [UInt8](room.utf8)), namespace)
+    outlet.emit(
+      try Emission(event: event, data: data, room: room, sender: sender).carrying(attachments), namespace)
   }
 
-  private func emitToOthers(_ emission: Emission, _ namespace: String?) {
-    var emission = emission
-    if dialect == .events, let connection {
-      emission.sender = EventSender(connection: connection, socket: socket?.socket)
-    }
-    outlet.emit(emission, namespace)
+  /// The client that asked, where events go; nil where nobody has to be passed over.
+  private var sender: EventSender? {
+    dialect == .events ? connection.map { EventSender(connection: $0, socket: socket?.socket) } : nil
   }
 
   /// Joins the asking connection to a room of the `events` dialect; a Socket.IO client with the socket that asked. Past

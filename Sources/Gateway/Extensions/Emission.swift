@@ -8,12 +8,27 @@ struct Emission: Sendable {
   /// Raw JSON.
   let data: [UInt8]
   /// Binary attachments, which `data` names by placeholders. Native clients cannot be sent any, and get nothing of it.
-  var attachments: [[UInt8]] = []
+  private(set) var attachments: [[UInt8]] = []
   let room: [UInt8]
   /// Where one is named, only those who joined it.
   var namespace: SocketIONamespace?
   /// Who does not get it, though it is in the room.
-  var sender: EventSender?
+  let sender: EventSender?
+
+  init(event: String, data: [UInt8], room: String, sender: EventSender? = nil) {
+    self.event = event
+    self.data = data
+    self.room = [UInt8](room.utf8)
+    self.sender = sender
+  }
+
+  /// The same with attachments. Throws `AttachmentError` where they do not fit the data.
+  func carrying(_ attachments: [[UInt8]]) throws(AttachmentError) -> Emission {
+    try SocketIOChannel.check(data, attachments)
+    var emission = self
+    emission.attachments = attachments
+    return emission
+  }
 
   /// Bytes that it keeps alive.
   var byteCount: Int { attachments.reduce(room.count + event.utf8.count + data.count) { $0 + $1.count } }

@@ -66,7 +66,7 @@ public struct Outlet: Sendable {
   /// `user:<id>`, and the empty room, which is everyone. Where one of Socket.IO's namespaces is named, only those who
   /// joined it; a namespace that does not exist has nobody.
   public func emit(event: String, data: [UInt8], room: String = "", namespace: String? = nil) {
-    emit(Emission(event: event, data: data, room: [UInt8](room.utf8)), namespace)
+    emit(Emission(event: event, data: data, room: room), namespace)
   }
 
   /// The same with up to ten binary attachments, which `data` names by placeholders: `{"_placeholder":true,"num":0}` is
@@ -75,8 +75,7 @@ public struct Outlet: Sendable {
   public func emit(
     event: String, data: [UInt8], attachments: [[UInt8]], room: String = "", namespace: String? = nil
   ) throws(AttachmentError) {
-    try SocketIOChannel.check(data, attachments)
-    emit(Emission(event: event, data: data, attachments: attachments, room: [UInt8](room.utf8)), namespace)
+    emit(try Emission(event: event, data: data, room: room).carrying(attachments), namespace)
   }
 
   /// Emits to the room, or to those in it who joined a namespace. One with a sender is carried out by the sender's
