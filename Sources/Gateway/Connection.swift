@@ -74,7 +74,8 @@ struct ConnectionFlags: OptionSet, BitwiseCopyable {
   static let pongWaits = ConnectionFlags(rawValue: 256)
   /// Another ping came since, and its body is kept in `Inbound.owedPong` until the socket has room.
   static let pongOwed = ConnectionFlags(rawValue: 512)
-  /// It was not read from while an endpoint worked; what was kept is to be looked at again.
+  /// It was not read from while an endpoint worked, or had its share of a turn; what was kept is to be looked at before
+  /// more is read.
   static let resumed = ConnectionFlags(rawValue: 1024)
   /// Handlers of the application are at work for it.
   static let hasCalls = ConnectionFlags(rawValue: 2048)
@@ -86,6 +87,8 @@ struct ConnectionFlags: OptionSet, BitwiseCopyable {
   static let keepsAlive = ConnectionFlags(rawValue: 16384)
   /// The application was told of it.
   static let announced = ConnectionFlags(rawValue: 65536)
+  /// In the middle of a long message: read from only for its share of a turn, behind all others.
+  static let long = ConnectionFlags(rawValue: 131_072)
   /// The request that is being answered was a HEAD.
   static let omitsBody = ConnectionFlags(rawValue: 32768)
 }
@@ -158,6 +161,9 @@ struct Inbound: ~Copyable {
     tail.isEmpty && message.isEmpty && owedPong.isEmpty && !decoder.isMidMessage && body == nil && request == nil
       && inflating == nil
   }
+
+  /// Whether a long message is under way.
+  var isLong: Bool { inflating != nil || message.count >= Limits.longMessageBytes }
 }
 
 /// A compressed message that is being decompressed, a piece in each turn.
@@ -167,6 +173,8 @@ struct Inflating: ~Copyable {
   var compressed = ByteBuffer()
   /// How much of that has been.
   var offset = 0
+  /// Compressed bytes that zlib is given next: fewer while they give much.
+  var sliceBytes = Limits.inflateSliceBytesMin
   /// What it has given so far.
   var message = ByteBuffer()
   /// The window, once begun, where the connection has none of its own.

@@ -32,7 +32,8 @@ extension Shard where Kernel: ~Copyable {
     guard Int(listener) < listenerFds.count, listenerFds[Int(listener)] >= 0 else { return }
     let fd = listenerFds[Int(listener)]
     var refusals = 0
-    for _ in 0..<Limits.acceptsPerTurnMax {
+    for number in 0..<Limits.acceptsPerTurnMax {
+      if number > 0 && isLate() { return }
       switch network.accept(fd) {
       case .accepted(let client, let peer):
         admit(client, peer, listener: listener)

@@ -75,8 +75,11 @@ extension Shard where Kernel: ~Copyable {
   private mutating func inflateSome(
     _ slot: UInt32, _ role: Role, _ compressed: Span<UInt8>, _ work: inout Inflating
   ) -> InflateOutcome? {
-    let budget = Limits.inflatedPerTurnMax - inflatedThisTurn
-    if budget <= 0 { return nil }
+    if inflatedThisTurn >= Limits.inflatedAtOnceMax {
+      if isLate() { return nil }
+      inflatedThisTurn = 0
+    }
+    let budget = Limits.inflatedAtOnceMax - inflatedThisTurn
     let limit = frameLimits(role).messageBytesMax
     let before = work.message.count
     defer { inflatedThisTurn += work.message.count - before }
@@ -107,12 +110,15 @@ extension Shard where Kernel: ~Copyable {
   ) -> InflateOutcome? {
     let end = work.message.count + budget
     while true {
-      let next = min(work.offset + Limits.inflateSliceBytes, compressed.count)
+      let next = min(work.offset + work.sliceBytes, compressed.count)
       let isLast = next == compressed.count
+      let before = work.message.count
       let slice = compressed.extracting(work.offset..<next)
       let outcome = inflater.inflate(slice, isLast: isLast, into: &work.message, limit: limit)
       work.offset = next
       if isLast || outcome != .ok { return outcome }
+      let isDense = work.message.count - before > slice.count * Limits.inflateDensityMax
+      work.sliceBytes = isDense ? Limits.inflateSliceBytesMin : Limits.inflateSliceBytes
       if work.message.count >= end { return nil }
     }
   }

@@ -16,55 +16,64 @@ extension Shard where Kernel: ~Copyable {
       }
       handshakesThisTurn += 1
     }
-    for _ in 0..<Limits.readsPerTurnMax {
+    reading: for _ in 0..<Limits.readsPerTurnMax {
       // An endpoint is at work: what comes meanwhile stays in the socket.
       if connections[slot].phase == .answering { return }
       if connections[slot].phase == .polling {
         watchPoll(slot, &buffer)
         return
       }
-      let share = receiveShare
+      let share = receiveShare(slot)
       let answersBefore = counters[.messagesOut]
       buffer.removeAll()
       let kept = connections[slot].inbound
       var inbound = Inbound()
-      if kept != Pool<Inbound>.none, let taken = inbounds.take(kept) {
-        inbound = taken
-        buffer.append(inbound.tail.bytes)
-        inbound.tail = ByteBuffer()
-      }
+      if kept != Pool<Inbound>.none, let taken = inbounds.take(kept) { inbound = taken }
       if inbound.inflating != nil {
-        // Nothing is read before this message is through. What is in the buffer came behind it.
-        if continueInflating(slot, &inbound) && connections.isCurrent(token) {
-          process(slot, token, &buffer, &inbound)
-        } else {
-          inbound.tail.append(buffer.bytes)
+        // Nothing behind this message is looked at before it is through.
+        let isThrough = continueInflating(slot, &inbound)
+        if !isThrough || !connections.isCurrent(token) {
+          keep(inbound, of: token, at: kept)
+          break reading
         }
-        keep(inbound, of: token, at: kept)
-        if connections.isCurrent(token) { readLater(slot, token) }
-        return
+        connections[slot].flags.insert(.resumed)
+        if !inbound.tail.isEmpty && isLate() {
+          keep(inbound, of: token, at: kept)
+          break reading
+        }
       }
-      let before = buffer.count
       let isResumed = connections[slot].flags.contains(.resumed)
+      buffer.append(inbound.tail.bytes)
+      inbound.tail = ByteBuffer()
+      let before = buffer.count
+      if before > 0 && isResumed {
+        // Nothing is read before what has been read is used.
+        process(slot, token, &buffer, &inbound)
+        keep(inbound, of: token, at: kept)
+        break reading
+      }
       let transfer = network.receive(connections[slot].fd, into: &buffer, atMost: share)
       if case .moved(let count) = transfer {
         counters.add(.bytesIn, count)
         process(slot, token, &buffer, &inbound)
-      } else if before > 0 && isResumed {
-        process(slot, token, &buffer, &inbound)
       } else if before > 0 {
         inbound.tail.append(buffer.bytes)
       }
-      let isPaused = inbound.inflating != nil
+      let isInflating = inbound.inflating != nil
       keep(inbound, of: token, at: kept)
-      // What it has sent is enough for this turn, and no event will tell of it again.
-      if isPaused && connections.isCurrent(token) { break }
       switch transfer {
       case .moved(let count):
         guard connections.isCurrent(token) else { return }
+        // What it has sent is enough for this turn, and no event will tell of it again.
+        if isInflating || connections[slot].flags.contains(.resumed) { break reading }
         // Less than was asked for means that the socket is empty; the next byte makes a new edge.
         if count < share && !mayHaveEnded { return }
-        if count == share { adaptShare(counters[.messagesOut] &- answersBefore) }
+        if count == share {
+          if share == receiveShare && !connections[slot].flags.contains(.long) {
+            adaptShare(counters[.messagesOut] &- answersBefore)
+          }
+          if isLate() { break reading }
+        }
       case .wouldBlock:
         return
       case .end:
@@ -75,7 +84,19 @@ extension Shard where Kernel: ~Copyable {
         return
       }
     }
-    readLater(slot, token)
+    if connections.isCurrent(token) { readLater(slot, token) }
+  }
+
+  /// How much the next read of a connection takes: less of a long message, and less when the turn has lasted long.
+  private func receiveShare(_ slot: UInt32) -> Int {
+    if isTurnLate { return Limits.receiveBytesMin }
+    return connections[slot].flags.contains(.long) ? min(receiveShare, Limits.receiveBytesInitial) : receiveShare
+  }
+
+  /// Whether this turn has lasted so long that what can wait must.
+  mutating func isLate() -> Bool {
+    if network.nowNanoseconds &- network.wokeNanoseconds > Limits.turnNanoseconds { isTurnLate = true }
+    return isTurnLate
   }
 
   mutating func readLater(_ slot: UInt32, _ token: SlabToken) {
@@ -101,6 +122,9 @@ extension Shard where Kernel: ~Copyable {
     var inbound = Inbound()
     process(token.index, token, &buffer, &inbound)
     keep(inbound, of: token, at: Pool<Inbound>.none)
+    if connections.isCurrent(token) && !connections[token.index].flags.isDisjoint(with: [.long, .resumed]) {
+      readLater(token.index, token)
+    }
   }
 
   /// Puts the side allocation back, or drops it when it holds nothing or its connection has gone.
@@ -108,6 +132,11 @@ extension Shard where Kernel: ~Copyable {
     guard connections.isCurrent(token) else {
       if index != Pool<Inbound>.none { inbounds.discard(index) }
       return
+    }
+    if inbound.isLong {
+      connections[token.index].flags.insert(.long)
+    } else {
+      connections[token.index].flags.remove(.long)
     }
     if inbound.isIdle {
       if index != Pool<Inbound>.none { inbounds.discard(index) }
@@ -161,6 +190,7 @@ extension Shard where Kernel: ~Copyable {
     let frameLimits = frameLimits(role)
     let allowsCompression = connections[slot].deflate != 0
     while true {
+      var handled = 0
       let step = inbound.decoder.next(
         in: &buffer, at: &offset, sender: .client, allowsCompression: allowsCompression, limits: frameLimits)
       switch step {
@@ -171,23 +201,28 @@ extension Shard where Kernel: ~Copyable {
       case .message(let opcode, let range, let isCompressed):
         counters.add(.messagesIn)
         if !isWithinRate(slot, range.count) { break }
+        handled = range.count
         if isCompressed {
           receiveCompressed(slot, role, opcode, buffer.bytes.extracting(range), &inbound)
         } else {
           receive(slot, role, opcode, buffer.bytes.extracting(range))
         }
       case .part(let opcode, let range, let isLast, let isCompressed):
-        inbound.message.append(buffer.bytes.extracting(range))
+        assemble(buffer.bytes.extracting(range), &inbound.message)
         if isLast {
           counters.add(.messagesIn)
           var message = ByteBuffer()
           swap(&message, &inbound.message)
           if !isWithinRate(slot, message.count) { break }
+          handled = message.count
           if isCompressed {
             receiveCompressed(slot, role, opcode, message.bytes, &inbound)
           } else {
             receive(slot, role, opcode, message.bytes)
           }
+          // Kept for the next, however large, until `tidy` comes by.
+          message.removeAll()
+          if message.capacity > assembled.capacity { swap(&message, &assembled) }
         }
       case .control(let opcode, let range):
         receiveControl(slot, opcode, buffer.bytes.extracting(range), &inbound)
@@ -200,7 +235,23 @@ extension Shard where Kernel: ~Copyable {
         offset = buffer.count
         return
       }
+      if handled >= Limits.longMessageBytes && offset < buffer.count && isLate() {
+        inbound.tail.append(buffer.bytes.extracting(offset..<buffer.count))
+        offset = buffer.count
+        connections[slot].flags.insert(.resumed)
+        return
+      }
     }
+  }
+
+  /// Appends a part to a message, which moves into the memory of the last long one where it becomes long itself.
+  private mutating func assemble(_ part: Span<UInt8>, _ message: inout ByteBuffer) {
+    if message.count + part.count >= Limits.longMessageBytes && assembled.capacity > message.capacity {
+      swap(&message, &assembled)
+      message.append(assembled.bytes)
+      assembled.removeAll()
+    }
+    message.append(part)
   }
 
   /// Hands a whole message to the dialect. Step 4 of the data path.

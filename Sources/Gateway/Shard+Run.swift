@@ -35,6 +35,7 @@ extension Shard where Kernel: ~Copyable {
     handshakesThisTurn = 0
     brokenThisTurn = 0
     inflatedThisTurn = 0
+    isTurnLate = false
 
     for index in 0..<eventCount {
       guard let event = network.event(index) else { continue }
@@ -93,6 +94,11 @@ extension Shard where Kernel: ~Copyable {
     }
     if readiness.contains(.writable) && connections[slot].outbound.isBlocked { resume(slot) }
     if readiness.contains(.readable) || readiness.contains(.readEnd) {
+      if connections[slot].flags.contains(.ready) { return }
+      if connections[slot].flags.contains(.long) {
+        readLater(slot, token)
+        return
+      }
       readable(slot, &buffer, mayHaveEnded: readiness.contains(.readEnd) || readiness.contains(.broken))
     }
   }
@@ -100,7 +106,7 @@ extension Shard where Kernel: ~Copyable {
   /// Whether a broken connection is dealt with in this turn. When many break at once, most wait for a later one.
   @inline(never)
   private mutating func mayEndNow(_ token: SlabToken) -> Bool {
-    if brokenThisTurn == Limits.brokenPerTurnMax {
+    if brokenThisTurn == Limits.brokenPerTurnMax || (brokenThisTurn > 0 && isLate()) {
       readLater(token.index, token)
       return false
     }
@@ -114,15 +120,18 @@ extension Shard where Kernel: ~Copyable {
     if count == 0 { return }
     // A share of their own for those who had to wait: new ones must not overtake them for ever.
     handshakesThisTurn = 0
-    inflatedThisTurn = 0
-    for index in 0..<count {
-      let token = ready[index]
+    let deadline = network.nowNanoseconds &+ Limits.turnNanoseconds
+    var done = 0
+    while done < count && (done == 0 || network.nowNanoseconds < deadline) {
+      let token = ready[done]
+      done += 1
       guard connections.isCurrent(token) else { continue }
       connections[token.index].flags.remove(.ready)
+      inflatedThisTurn = 0
       readable(token.index, &buffer, mayHaveEnded: true)
       flushIfLarge(&gather)
     }
-    ready.removeFirst(count)
+    ready.removeFirst(done)
   }
 
   /// Whether a stopping reactor has nothing left to do.

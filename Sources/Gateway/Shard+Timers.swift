@@ -8,9 +8,14 @@ extension Shard where Kernel: ~Copyable {
   /// Looks at every connection whose time has come, and at the reactor's own clocks.
   mutating func runTimers() {
     timers.advance(to: now)
+    var deadline: UInt64 = 0
     for _ in 0..<Limits.timersPerTurnMax {
       guard let slot = timers.popExpired() else { break }
       if connections.isLive(slot) { timerFired(slot) }
+      // A share of their own: neither they nor what was before them may keep the rest waiting.
+      let current = network.nowNanoseconds
+      if deadline == 0 { deadline = current &+ Limits.turnNanoseconds }
+      if current >= deadline { break }
     }
     if number == 0 && shared.configuration.channels.telemetryIntervalMilliseconds > 0
       && now >= telemetryMilliseconds && drainDeadline == 0
@@ -31,6 +36,7 @@ extension Shard where Kernel: ~Copyable {
     if scratch.release(above: limit) { isFreed = true }
     if nameScratch.release(above: limit) { isFreed = true }
     if inflated.release(above: limit) { isFreed = true }
+    if assembled.release(above: limit) { isFreed = true }
     if deflated.release(above: limit) { isFreed = true }
     if compressedRun.release(above: limit) { isFreed = true }
     if number == 0 && shared.takeEndOfManyCalls() { isFreed = true }

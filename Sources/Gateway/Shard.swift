@@ -45,8 +45,10 @@ struct Shard<Kernel: Network & ~Copyable>: ~Copyable {
   var handshakesThisTurn = 0
   /// Broken connections that were dealt with in this turn.
   var brokenThisTurn = 0
-  /// Bytes of messages decompressed in this turn.
+  /// Bytes of messages decompressed since the last look at the clock.
   var inflatedThisTurn = 0
+  /// This turn has lasted so long that what can wait must.
+  var isTurnLate = false
   /// Bytes of the next read.
   var receiveShare = Limits.receiveBytesInitial
   /// The publishes at the end of this turn's log that all go to one topic.
@@ -85,6 +87,8 @@ struct Shard<Kernel: Network & ~Copyable>: ~Copyable {
   var deflateContexts = Pool<DeflateContext>()
   /// Subscribers of a run that negotiated compression.
   var compressing = GrowableArray<UInt32>(capacity: 16)
+  /// The memory of the last long message that came in pieces, for the next.
+  var assembled = ByteBuffer()
   var inflated = ByteBuffer()
   var deflated = ByteBuffer()
   var compressedRun = ByteBuffer()

@@ -12,15 +12,11 @@ enum Bounds {
   /// How much larger the 99th percentile of the attacked gateway's bystander may be than when nobody attacks: before, or
   /// with the twin at the same time, whichever is larger.
   static let slowerMax = 2
-  /// Microseconds that the 99th percentile may be in any case: the noise of a quiet machine.
-  static let noiseMicroseconds = 1_000
-  /// The same where the control is above that noise, because the machine has other work.
-  static let busyNoiseMicroseconds = 5_000
   /// The least number of round trips from which a 99th percentile is taken.
   static let samplesMin = 2_000
   /// The bound on time must hold in one of so many rounds.
   static let roundsMax = 3
-  /// Rows of a round that are printed: those during which a round trip took longest.
+  /// Rows of a round that are printed: those during which most round trips took longer than the bound.
   private static let rowsShown = 3
   /// Passes after which a round ends, enough samples or not.
   static let passesMax = 300
@@ -39,12 +35,11 @@ enum Bounds {
       there += other.there
     }
 
-    /// Whether what was measured under attack is within the bound.
-    func holds(quiet: Samples) -> Bool {
-      let control = max(percentile(99, of: quiet.here), percentile(99, of: there))
-      let noise = control > noiseMicroseconds ? busyNoiseMicroseconds : noiseMicroseconds
-      return percentile(99, of: here) <= max(control * slowerMax, noise)
-    }
+    /// Microseconds that the 99th percentile under attack may be: these are those of the attacked gateway and its twin.
+    func bound(quiet: Samples) -> Int { max(percentile(99, of: quiet.here), percentile(99, of: there)) * slowerMax }
+
+    /// Round trips with the attacked gateway that took longer.
+    func countAbove(_ microseconds: Int) -> Int { here.count { $0 > microseconds } }
   }
 
   /// Runs the rows of a gateway again, all of which it has seen before, and checks both bounds. The first pass, which
@@ -63,12 +58,15 @@ enum Bounds {
       ThisProcess.pause(milliseconds: quietMilliseconds)
       try victim.checkAtRest()
       let after = Resident(of: victim.gateway)
-      isFast = isFast || samples.holds(quiet: quiet)
+      let (here, there) = (samples.total.here, samples.total.there)
+      let bound = samples.total.bound(quiet: quiet)
+      isFast = isFast || percentile(99, of: here) <= bound
+      samples.printWorst(above: bound)
       print(
-        "  round \(round), \(passes) passes: \(text(samples.here)), twin \(text(samples.there)); \(load); resident \(after)"
+        "  round \(round), \(passes) passes: \(text(here)), twin \(text(there)); \(load); resident \(after)"
       )
       if ReleaseBinary.isJudged {
-        #expect(min(samples.here.count, samples.there.count) >= samplesMin, "\(victim.setup): too few samples")
+        #expect(min(here.count, there.count) >= samplesMin, "\(victim.setup): too few samples")
         #expect(
           after.bytes * 100 <= before.bytes * (100 + growthPercentMax), "\(victim.setup): memory was not given back")
       }
@@ -95,28 +93,41 @@ enum Bounds {
   /// Passes over the rows until there are enough samples. Only what was measured while a row was carried out counts.
   private static func run(
     _ rows: [HostileRow], _ victim: Victim, _ twin: Twin
-  ) throws -> (Samples, passes: Int, Load) {
-    var samples = Samples()
-    var byRow: [(String, Samples)] = []
+  ) throws -> (Round, passes: Int, Load) {
+    var round = Round()
     var passes = 0
     var load = Load(victim.gateway)
-    while passes < passesMax && min(samples.here.count, samples.there.count) < samplesMin {
+    while passes < passesMax && min(round.total.here.count, round.total.there.count) < samplesMin {
       passes += 1
       for row in rows {
         _ = try take(victim, twin)
         load.begin()
         try victim.carryOut(row)
         load.end()
-        let own = try take(victim, twin)
-        samples.append(own)
-        byRow.append((row.testDescription, own))
+        try round.append(take(victim, twin), of: row)
       }
       ThisProcess.pause(milliseconds: victim.setup.pauseMilliseconds)
     }
-    for (row, own) in byRow.sorted(by: { ($0.1.here.max() ?? 0) > ($1.1.here.max() ?? 0) }).prefix(rowsShown) {
-      print("    \(row): \(text(own.here)), twin \(text(own.there))")
+    return (round, passes, load)
+  }
+
+  /// What was measured in one round, as a whole and by row.
+  struct Round {
+    private(set) var total = Samples()
+    private var byRow: [String: Samples] = [:]
+
+    mutating func append(_ samples: Samples, of row: HostileRow) {
+      total.append(samples)
+      byRow[row.testDescription, default: Samples()].append(samples)
     }
-    return (samples, passes, load)
+
+    /// Prints the rows that were noticed most.
+    func printWorst(above bound: Int) {
+      let counted = byRow.map { (row: $0.key, samples: $0.value, slow: $0.value.countAbove(bound)) }
+      for (row, samples, slow) in counted.sorted(by: { $0.slow > $1.slow }).prefix(rowsShown) where slow > 0 {
+        print("    \(slow) above \(bound) µs, \(row): \(text(samples.here))")
+      }
+    }
   }
 }
 

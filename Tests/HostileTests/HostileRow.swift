@@ -108,10 +108,10 @@ extension HostileRow {
     "Too many subscriptions": "message_too_many_subscriptions",
   ]
 
-  /// The rows of the line that MARTLET_HOSTILE names, or all.
+  /// The rows of the line or of the setup that MARTLET_HOSTILE names, or all.
   static let chosen: [HostileRow] = {
-    guard let line = ProcessInfo.processInfo.environment["MARTLET_HOSTILE"] else { return all }
-    return all.filter { "\($0.line)" == line }
+    guard let name = ProcessInfo.processInfo.environment["MARTLET_HOSTILE"] else { return all }
+    return all.filter { "\($0.line)" == name || $0.setup.rawValue == name }
   }()
 
   /// The whole table, by the settings that its rows need.

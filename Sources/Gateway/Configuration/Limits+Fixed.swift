@@ -8,6 +8,11 @@ extension Limits {
   public static var receiveBytes: Int { 262_144 }
   /// Bytes that a connection can have kept from earlier reads: a request head, or a control frame.
   public static var tailBytesMax: Int { 16_384 }
+  /// Nanoseconds of a turn after which what can wait does: further reads of a busy peer, what follows a long message.
+  /// Those who had to wait have as long again, so that nobody else waits for longer than twice this and one step.
+  public static var turnNanoseconds: UInt64 { 150_000 }
+  /// Size from which a message counts as long: it is received in pieces, a turn each, behind all others.
+  public static var longMessageBytes: Int { 16_384 }
   /// Reads of one connection in one turn at most, so that one busy peer cannot starve the rest.
   public static var readsPerTurnMax: Int { 2 }
   /// Connections accepted from one listener in one turn at most.
@@ -28,11 +33,15 @@ extension Limits {
   public static var receiveBytesInitial: Int { 65_536 }
   /// Bytes that a reactor reads at a time at least, however many answers they cost.
   public static var receiveBytesMin: Int { 16_384 }
-  /// Bytes of messages decompressed in one turn, after which the rest waits for the next: a quarter of a millisecond of
-  /// zlib's time. A message of 1 MiB takes two milliseconds, and a client can send it in a kilobyte.
-  public static var inflatedPerTurnMax: Int { 131_072 }
+  /// Bytes of messages decompressed before a look at the clock, and of one message in one turn: a tenth of a
+  /// millisecond of zlib's time. A message of 1 MiB takes three, and a client can send it in a kilobyte.
+  public static var inflatedAtOnceMax: Int { 32_768 }
   /// Compressed bytes given to zlib at a time: they give 1 032 times as much at most.
   public static var inflateSliceBytes: Int { 128 }
+  /// The same where those before gave more than `inflateDensityMax` times as much, and at the start of a message.
+  public static var inflateSliceBytesMin: Int { 16 }
+  /// How many times its size a slice may give for the next to be a full one. JSON gives three to twenty times.
+  public static var inflateDensityMax: Int { 64 }
   /// Answers that one read may cost before the next ones are made smaller: half a millisecond's worth.
   public static var answersPerReadMax: UInt64 { 256 }
   /// Bytes of output after which a turn flushes early: what a second-level cache holds.

@@ -34,43 +34,38 @@ struct JSONDecimal {
       isNegative = true
       position += 1
     }
-    var first = -1
-    var last = -1
-    var point = -1
-    while position < end {
-      let byte = bytes[position]
-      if byte == JSONByte.point {
-        point = position
-      } else if byte &- JSONByte.zero >= 10 {
-        break
-      } else if byte != JSONByte.zero {
-        if first < 0 { first = position }
-        last = position
-      }
-      position += 1
+    let integerEnd = JSONLexer.skipDigits(bytes, position, end)
+    var mantissaEnd = integerEnd
+    if integerEnd < end && bytes[integerEnd] == JSONByte.point {
+      mantissaEnd = JSONLexer.skipDigits(bytes, integerEnd + 1, end)
     }
-    if first < 0 {
+    var first = JSONLexer.skipZeros(bytes, position, integerEnd)
+    if first == integerEnd && integerEnd < mantissaEnd {
+      first = JSONLexer.skipZeros(bytes, integerEnd + 1, mantissaEnd)
+    }
+    if first == mantissaEnd {
       isNegative = false
       return
     }
-    let integerEnd = point < 0 ? position : point
-    digits = first..<last + 1
+    // There is a digit that is not zero at `first`, so this ends behind it.
+    var last = mantissaEnd
+    while last - first > 8 && bytes.word(at: last - 8) == JSONLexer.zeros { last -= 8 }
+    while bytes[last - 1] == JSONByte.zero || bytes[last - 1] == JSONByte.point { last -= 1 }
+    digits = first..<last
     exponent = first < integerEnd ? integerEnd - first : integerEnd + 1 - first
-    exponent += Self.writtenExponent(bytes, position, end)
+    exponent += Self.writtenExponent(bytes, mantissaEnd, end)
   }
 
   /// The value of `e±digits` at `start`, 0 when there is none, and clamped to ±`exponentMax` × 10.
   private static func writtenExponent(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Int {
+    var position = start + 1
+    guard position < end else { return 0 }
+    let isNegative = bytes[position] == JSONByte.minus
+    if isNegative || bytes[position] == JSONByte.plus { position += 1 }
+    position = JSONLexer.skipZeros(bytes, position, end)
     var value = 0
-    var isNegative = false
-    var position = start
-    while position < end {
-      let byte = bytes[position]
-      if byte == JSONByte.minus {
-        isNegative = true
-      } else if byte &- JSONByte.zero < 10 && value < exponentMax {
-        value = value * 10 + Int(byte &- JSONByte.zero)
-      }
+    while position < end && value < exponentMax && bytes[position] &- JSONByte.zero < 10 {
+      value = value * 10 + Int(bytes[position] &- JSONByte.zero)
       position += 1
     }
     return isNegative ? -value : value

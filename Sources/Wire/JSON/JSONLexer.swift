@@ -52,14 +52,29 @@ enum JSONLexer {
   private static func stringTail(_ bytes: Span<UInt8>, _ start: Int) throws(JSONError) -> Int {
     var position = start
     while position < bytes.count {
-      switch bytes[position] {
-      case JSONByte.quote: return position + 1
-      case JSONByte.backslash: position = try escape(bytes, position, bytes.count).end
-      default: throw .controlCharacter(at: position)
+      let byte = bytes[position]
+      if byte == JSONByte.quote { return position + 1 }
+      if byte == JSONByte.backslash {
+        position = isShortEscape(bytes, position) ? position + 2 : try escape(bytes, position, bytes.count).end
+      } else if byte < 0x20 {
+        throw .controlCharacter(at: position)
+      } else {
+        position = nextSpecial(bytes, position, bytes.count)
       }
-      position = nextSpecial(bytes, position, bytes.count)
     }
     throw .syntax(at: bytes.count)
+  }
+
+  /// Whether a backslash begins one of the escapes of two characters.
+  @inline(__always)
+  private static func isShortEscape(_ bytes: Span<UInt8>, _ start: Int) -> Bool {
+    guard start + 1 < bytes.count else { return false }
+    switch bytes[start + 1] {
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"),
+      UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "t"):
+      return true
+    default: return false
+    }
   }
 
   /// An escape sequence, from its backslash and wholly before `limit`; a surrogate pair counts as one.
@@ -107,7 +122,18 @@ enum JSONLexer {
 
   /// A number, from its minus sign or first digit. One that does not round to a finite double is refused, however it is
   /// written; one that is too small simply counts as near zero.
+  @inline(__always)
   static func number(_ bytes: Span<UInt8>, _ start: Int) throws(JSONError) -> Int {
+    // One digit, as most numbers of long lists are.
+    if bytes[start] != JSONByte.minus && start + 1 < bytes.count {
+      let next = bytes[start + 1]
+      if next == JSONByte.comma || next == JSONByte.bracketClose || next == JSONByte.braceClose { return start + 1 }
+    }
+    return try longNumber(bytes, start)
+  }
+
+  @inline(never)
+  private static func longNumber(_ bytes: Span<UInt8>, _ start: Int) throws(JSONError) -> Int {
     var position = start
     if bytes[position] == JSONByte.minus { position += 1 }
     let integerStart = position
@@ -137,11 +163,38 @@ enum JSONLexer {
   /// At least one decimal digit.
   @inline(__always)
   private static func digits(_ bytes: Span<UInt8>, _ start: Int) throws(JSONError) -> Int {
-    var position = start
-    while position < bytes.count && bytes[position] &- JSONByte.zero < 10 { position += 1 }
+    let position = skipDigits(bytes, start, bytes.count)
     if position == start { throw .syntax(at: start) }
     return position
   }
+
+  /// The first offset in `start..<end` that is no decimal digit, or `end`.
+  @inline(__always)
+  static func skipDigits(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Int {
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    var position = start
+    while position <= end - 8 {
+      // A digit becomes 0...9. The lowest mark is exact: what lies below it has carried nothing over.
+      let values = bytes.word(at: position) ^ (ones &* UInt64(JSONByte.zero))
+      let marks = (values | (values &+ (ones &* 0x76))) & (ones &* 0x80)
+      if marks != 0 { return position + marks.trailingZeroBitCount / 8 }
+      position += 8
+    }
+    while position < end && bytes[position] &- JSONByte.zero < 10 { position += 1 }
+    return position
+  }
+
+  /// The first offset in `start..<end` that is no `0`, or `end`.
+  @inline(__always)
+  static func skipZeros(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Int {
+    var position = start
+    while position <= end - 8 && bytes.word(at: position) == zeros { position += 8 }
+    while position < end && bytes[position] == JSONByte.zero { position += 1 }
+    return position
+  }
+
+  /// Eight times the digit `0`.
+  static let zeros: UInt64 = 0x3030_3030_3030_3030
 
   /// `true`, `false` or `null`, from its first letter. What may follow is the caller's business.
   static func literal(_ bytes: Span<UInt8>, _ start: Int) throws(JSONError) -> Int {
