@@ -30,7 +30,8 @@ test-thread: deps  ## every test under the thread sanitizer
 	swift test --sanitize=thread --scratch-path .build-thread
 
 test-address: deps  ## every test under the address sanitizer
-	swift test --sanitize=address --scratch-path .build-address
+	ASAN_OPTIONS=suppressions=$(CURDIR)/Tests/Sanitizers/address.supp LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/Sanitizers/leak.supp \
+	  swift test --sanitize=address --scratch-path .build-address
 
 hostile: deps  ## the hostile inputs alone, with the bound on what others notice of them; wants a quiet machine
 	MARTLET_JUDGE_TIMES=1 swift test --filter HostileTests

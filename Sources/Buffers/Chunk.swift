@@ -6,7 +6,8 @@ import Synchronization
 struct ChunkHeader: ~Copyable {
   /// Reactors that may still read the chunk: its owner, and one for every post on its way or not yet done with.
   /// Increments are relaxed (the incrementing thread already holds the chunk, and the ring hands it over); decrements
-  /// release the reader's accesses, and the owner's load acquires them before it reuses the memory.
+  /// release the reader's accesses, and the owner's load acquires them before it reuses the memory, as does the last
+  /// decrement of a chunk whose owner has ended.
   @usableFromInline let holders = Atomic<Int>(1)
   @usableFromInline let capacity: Int
 
@@ -20,7 +21,7 @@ struct ChunkHeader: ~Copyable {
 /// only look at ranges that were announced to them through a ring.
 @safe
 public struct Chunk: BitwiseCopyable, @unchecked Sendable, Equatable {
-  // SAFETY: see above; the pointer is freed by the owner only when it is the last holder.
+  // SAFETY: see above; the block is freed by the last holder, which is the owner unless that has ended.
   @usableFromInline let header: UnsafeMutablePointer<ChunkHeader>
 
   /// Distance from the header to the bytes: one cache line.
@@ -35,7 +36,8 @@ public struct Chunk: BitwiseCopyable, @unchecked Sendable, Equatable {
     return unsafe Chunk(header: header)
   }
 
-  /// Frees the memory. Only the owner, and only as the last holder.
+  /// Frees the memory. Only as the last holder.
+  @usableFromInline
   func deallocate() {
     // SAFETY: the caller is the last holder.
     unsafe header.deinitialize(count: 1)
@@ -63,11 +65,12 @@ public struct Chunk: BitwiseCopyable, @unchecked Sendable, Equatable {
     unsafe _ = header.pointee.holders.wrappingAdd(count, ordering: .relaxed)
   }
 
-  /// Gives up holds.
+  /// Gives up holds. With the last one, which the owner keeps for as long as it lives, the memory is freed.
   @inlinable
   func release(_ count: Int) {
     // SAFETY: the caller holds the chunk; it is not touched afterwards.
-    unsafe _ = header.pointee.holders.wrappingSubtract(count, ordering: .releasing)
+    let left = unsafe header.pointee.holders.wrappingSubtract(count, ordering: .acquiringAndReleasing).newValue
+    if left == 0 { deallocate() }
   }
 
   /// Whether the caller, who is the owner, is the only holder left.

@@ -51,14 +51,9 @@ public struct Outbox: ~Copyable {
   }
 
   deinit {
-    // Own chunks that another reactor still holds are left to the process: an outbox ends when its thread does.
+    // An own chunk that another reactor still holds is freed by that one.
     for index in 0..<entries.count {
-      guard let chunk = entries[index].chunk else { continue }
-      if entries[index].isOwn {
-        if chunk.isUnshared { chunk.deallocate() }
-      } else {
-        chunk.release(Int(entries[index].foreignHolds))
-      }
+      entries[index].chunk?.release(entries[index].isOwn ? 1 : Int(entries[index].foreignHolds))
     }
   }
 
@@ -182,7 +177,7 @@ public struct Outbox: ~Copyable {
     return chunk
   }
 
-  /// Gives back holds taken by `share` for posts that were not sent after all.
+  /// Gives back holds taken by `share` for posts that were not sent after all, or that nobody will take any more.
   public mutating func unshare(_ chunk: Chunk, posts count: Int) { chunk.release(count) }
 
   /// Takes over the hold that came with a post; the chunk stays readable at least until the turn ends. Returns the

@@ -25,6 +25,9 @@ final class RingStorage<Element: BitwiseCopyable & Sendable>: @unchecked Sendabl
   /// with acquire by the consumer before it reads them.
   @usableFromInline let published = PaddedCounter()
 
+  /// Ends that have not ended. Whoever ends second acquires what the other released.
+  @usableFromInline let endsLeft = Atomic<Int>(2)
+
   init(capacity: Int) {
     precondition(capacity > 0 && capacity & (capacity - 1) == 0)
     // SAFETY: freed in `deinit`, which runs when neither end is left.
@@ -90,6 +93,14 @@ public struct RingProducer<Element: BitwiseCopyable & Sendable>: ~Copyable, Send
     return true
   }
 
+  /// Ends writing: what was pushed is published, and nothing may be pushed any more. When the reading end has ended
+  /// before, it is returned, so that what it has left can be taken out.
+  public mutating func end() -> RingConsumer<Element>? {
+    _ = publish()
+    if storage.endsLeft.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue > 0 { return nil }
+    return RingConsumer(storage: storage, read: storage.consumed.value.load(ordering: .relaxed))
+  }
+
   /// Elements in the ring that the consumer has not taken, as far as this end knows.
   @inlinable
   public func depth() -> Int { written - storage.consumed.value.load(ordering: .relaxed) }
@@ -101,7 +112,17 @@ public struct RingConsumer<Element: BitwiseCopyable & Sendable>: ~Copyable, Send
   @usableFromInline var read = 0
   @usableFromInline var publishedSeen = 0
 
-  init(storage: RingStorage<Element>) { self.storage = storage }
+  init(storage: RingStorage<Element>, read: Int = 0) {
+    self.storage = storage
+    self.read = read
+    publishedSeen = read
+  }
+
+  /// Ends reading. True when the writing end has ended before: what is left is then to be taken out here, else the
+  /// writing end sees to it, and nothing may be taken any more.
+  public mutating func end() -> Bool {
+    storage.endsLeft.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue == 0
+  }
 
   /// Takes the oldest element; nil when there is none.
   @inlinable

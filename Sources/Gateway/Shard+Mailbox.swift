@@ -38,6 +38,19 @@ extension Shard where Kernel: ~Copyable {
     overflowCount += 1
   }
 
+  /// The reactor ends: gives back the holds of posts that it will not send, and of those that nobody else will take.
+  mutating func endMail() {
+    for other in 0..<consumers.count where other != number {
+      for index in 0..<overflow[other].count { outbox.unshare(overflow[other][index].chunk, posts: 1) }
+      if var left = producers[other].end() {
+        while let post = left.pop() { outbox.unshare(post.chunk, posts: 1) }
+      }
+      if consumers[other].end() {
+        while let post = consumers[other].pop() { outbox.unshare(post.chunk, posts: 1) }
+      }
+    }
+  }
+
   /// Ends a turn towards the others: what overflowed is tried again, what was pushed is published, and whoever sleeps
   /// is woken.
   mutating func sendMail() {

@@ -16,6 +16,7 @@ extension Shard where Kernel: ~Copyable {
     while !isDone() { turn(&buffer, &gather) }
     closeListeners(andAdmin: true)
     for case .adopt(let handover) in commands.close() { network.close(handover.fd) }
+    endMail()
     publishMetrics()
   }
 

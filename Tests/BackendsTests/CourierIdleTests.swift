@@ -24,13 +24,13 @@ struct CourierIdleTests {
   @Test("an answer that keeps coming may take longer than that, and so may its reader")
   func slow() async throws {
     let server = try BackendServer()
-    let courier = Courier(patient { $0.idleTimeoutMilliseconds = 2_000 })
-    #expect(try await fetch(courier, server.url("/lines/30/100")).body.split(separator: "\n").count == 30)
+    let courier = Courier(patient { $0.idleTimeoutMilliseconds = 5_000 })
+    #expect(try await fetch(courier, server.url("/lines/60/100")).body.split(separator: "\n").count == 60)
     let response = try await courier.send(CourierRequest(url: server.url("/flood/1000000")))
     var count = 0
     for try await piece in response.body {
       // More lies ready than the courier takes, so it hears nothing meanwhile.
-      if count == 0 { try await Task.sleep(for: .milliseconds(4_000)) }
+      if count == 0 { try await Task.sleep(for: .milliseconds(8_000)) }
       count += piece.count
     }
     #expect(count > 900_000)

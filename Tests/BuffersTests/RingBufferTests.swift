@@ -51,6 +51,33 @@ struct RingBufferTests {
     #expect(popped == 1 && !isEmpty)
   }
 
+  @Test("whichever end ends second takes out what is left, published or not", arguments: [true, false])
+  func ending(consumerIsFirst: Bool) {
+    var ends = RingBuffer.make(of: UInt8.self, capacity: 4)
+    var producer = ends.producer.take()!
+    var consumer = ends.consumer.take()!
+    for number: UInt8 in 1...2 { _ = producer.push(number) }
+    _ = producer.publish()
+    let first = consumer.pop()
+    #expect(first == 1)
+    _ = producer.push(3)
+    var left: [UInt8] = []
+    if consumerIsFirst {
+      let mayTakeOut = consumer.end()
+      #expect(!mayTakeOut)
+      if var rest = producer.end() { while let number = rest.pop() { left.append(number) } }
+    } else {
+      switch producer.end() {
+      case .some: Issue.record("the other end has not ended")
+      case .none: break
+      }
+      let mayTakeOut = consumer.end()
+      #expect(mayTakeOut)
+      while let number = consumer.pop() { left.append(number) }
+    }
+    #expect(left == [2, 3])
+  }
+
   /// Hands an end of a ring to a thread.
   final class Handover<Value: ~Copyable & Sendable>: Sendable {
     private let value: Mutex<Value?>

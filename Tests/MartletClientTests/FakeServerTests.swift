@@ -342,7 +342,8 @@ extension Live {
       var options = quickOptions()
       options.inboxMessagesMax = 4
       options.pingIntervalMilliseconds = 50
-      options.pingTimeoutMilliseconds = 50
+      // Silence of half a second would be noticed if it counted.
+      options.pingTimeoutMilliseconds = 500
       let blocked = Collected<Int>()
       let total = Collected<Int>()
       let server = try FakeServer { connection, _ in
@@ -355,7 +356,7 @@ extension Live {
         var rest = frame[...]
         var sent = 0
         var full = 0
-        while full < 100 {
+        while full < 400 {
           let count = connection.sendSome(Array(rest))
           full = count == 0 ? full + 1 : 0
           if count == 0 { System.pause(milliseconds: 2) }

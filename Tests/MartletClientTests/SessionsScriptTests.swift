@@ -96,7 +96,7 @@ extension Live {
       #expect(await client.token == nil)
       try await client.connect()
       try await client.publish("a", "lost or not")
-      #expect(await becomes { server.connections == 3 && client.state == .open })
+      #expect(await becomes { heads.count == 3 && client.state == .open })
       let lines = heads.all.map { $0.split(separator: "\r\n").first.map(String.init) }
       #expect(
         lines == ["GET /ws?token=T1 HTTP/1.1", "GET /ws?token=T1 HTTP/1.1", "GET /ws?token=T2 HTTP/1.1"])
