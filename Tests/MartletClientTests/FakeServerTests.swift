@@ -267,7 +267,7 @@ extension Live {
     func heartbeat() async throws {
       var options = quickOptions()
       options.pingIntervalMilliseconds = 50
-      options.pingTimeoutMilliseconds = 100
+      options.pingTimeoutMilliseconds = 1_000
       let pings = Collected<Int>()
       try await Subscriber(
         options: options,
