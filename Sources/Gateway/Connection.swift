@@ -89,6 +89,8 @@ struct ConnectionFlags: OptionSet, BitwiseCopyable {
   static let announced = ConnectionFlags(rawValue: 65536)
   /// In the middle of a long message: read from only for its share of a turn, behind all others.
   static let long = ConnectionFlags(rawValue: 131_072)
+  /// Its last packet of an upgrade has come: once what was received behind it is kept, the session takes it over.
+  static let takesOver = ConnectionFlags(rawValue: 262_144)
   /// The request that is being answered was a HEAD.
   static let omitsBody = ConnectionFlags(rawValue: 32768)
 }

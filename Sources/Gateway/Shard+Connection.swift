@@ -32,7 +32,7 @@ extension Shard where Kernel: ~Copyable {
       if inbound.inflating != nil {
         // Nothing behind this message is looked at before it is through.
         let isThrough = continueInflating(slot, &inbound)
-        if !isThrough || !connections.isCurrent(token) {
+        if !isThrough || !connections.isCurrent(token) || connections[slot].flags.contains(.takesOver) {
           keep(inbound, of: token, at: kept)
           break reading
         }
@@ -127,7 +127,8 @@ extension Shard where Kernel: ~Copyable {
     }
   }
 
-  /// Puts the side allocation back, or drops it when it holds nothing or its connection has gone.
+  /// Puts the side allocation back, or drops it when it holds nothing or its connection has gone. A WebSocket that has
+  /// finished its upgrade goes over to its session then, with what is kept.
   private mutating func keep(_ inbound: consuming Inbound, of token: SlabToken, at index: UInt32) {
     guard connections.isCurrent(token) else {
       if index != Pool<Inbound>.none { inbounds.discard(index) }
@@ -146,6 +147,7 @@ extension Shard where Kernel: ~Copyable {
     } else {
       connections[token.index].inbound = inbounds.insert(inbound)
     }
+    if connections[token.index].flags.contains(.takesOver) { finishUpgrade(token.index) }
   }
 
   /// Works through the bytes of `buffer`. What cannot be used yet goes into `inbound.tail`.
@@ -167,10 +169,6 @@ extension Shard where Kernel: ~Copyable {
         return
       case .open:
         receiveFrames(slot, token, &buffer, &offset, &inbound)
-        if let target = movedTo {
-          movedTo = nil
-          receiveAgain(target, buffer.bytes.extracting(offset..<buffer.count))
-        }
         if !connections.isCurrent(token) { return }
         if connections[slot].phase == .open { return }
       case .closing, .lingering:
@@ -230,7 +228,8 @@ extension Shard where Kernel: ~Copyable {
         close(slot, CloseReason(violation), violation.text)
       }
       guard connections.isCurrent(token), connections[slot].phase == .open else { return }
-      if inbound.inflating != nil {
+      if inbound.inflating != nil || connections[slot].flags.contains(.takesOver) {
+        // What lies behind a message that is not through, or behind the last packet of an upgrade, keeps its place.
         inbound.tail.append(buffer.bytes.extracting(offset..<buffer.count))
         offset = buffer.count
         return

@@ -260,22 +260,32 @@ extension Shard where Kernel: ~Copyable {
       reply(slot, .text, Self.probeAnswer.span)
       releasePoll(session)
     } else if isMine && wasProbed && message.equals("5") {
-      finishUpgrade(slot, session)
+      // Not yet: what was received behind this packet has to go along.
+      connections[slot].flags.insert(.takesOver)
     } else {
       close(slot, .badPacket, "")
     }
   }
 
-  /// Gives the WebSocket of a probe to its session, whose queue goes on with it.
-  private mutating func finishUpgrade(_ slot: UInt32, _ session: UInt32) {
-    releasePoll(session)
+  /// Gives the WebSocket of a probe to its session, whose queue goes on with it: the socket, its windows, and what was
+  /// received and not yet used. Called when nothing of the probe's is being worked on, in the turn of its last packet.
+  mutating func finishUpgrade(_ slot: UInt32) {
     closeRun()
-    guard var engine = engines.take(connections[session].engine) else { return }
-    engine.probe = nil
-    engine.isProbed = false
-    engine.isUpgraded = true
-    engine.transport = .webSocket
-    engines.putBack(engine, at: connections[session].engine)
+    connections[slot].flags.remove(.takesOver)
+    let session = connections[slot].engine
+    guard connections[slot].phase == .open, connections.isLive(session), connections[session].role == .socketIO,
+      connections[session].phase == .open, engines.read(connections[session].engine, { $0.probe }) == connections.token(of: slot)
+    else {
+      close(slot, .sessionEnded, "")
+      return
+    }
+    releasePoll(session)
+    withEngine(session) { engine in
+      engine.probe = nil
+      engine.isProbed = false
+      engine.isUpgraded = true
+      engine.transport = .webSocket
+    }
     let probe = connections[slot]
     // What the probe has not sent goes before what waits for the session.
     if !probe.outbound.isEmpty {
@@ -288,11 +298,12 @@ extension Shard where Kernel: ~Copyable {
     connections[session].fd = probe.fd
     connections[session].deflate = probe.deflate
     connections[session].deflateContext = probe.deflateContext
+    connections[session].inbound = probe.inbound
     // The WebSocket is counted among the connections of its address; the session need not be any more.
     if connections[session].flags.contains(.admitted) { shared.addresses.leave(connections[session].client) }
     connections[session].flags.remove(.admitted)
     connections[session].client = probe.client
-    connections[session].flags.formUnion(probe.flags.intersection([.counted, .admitted]))
+    connections[session].flags.formUnion(probe.flags.intersection([.counted, .admitted, .long]))
     timers.cancel(slot)
     connections.remove(slot)
     // Two slots have become one connection.
@@ -302,8 +313,11 @@ extension Shard where Kernel: ~Copyable {
       drop(session, .internalError)
       return
     }
-    movedTo = token
     if !connections[session].outbound.isEmpty { resume(session) }
+    if probe.inbound != Pool<Inbound>.none {
+      connections[session].flags.insert(.resumed)
+      readLater(session, token)
+    }
   }
 
   /// Takes what a connection has queued.

@@ -74,8 +74,6 @@ struct Shard<Kernel: Network & ~Copyable>: ~Copyable {
   var engines = Pool<EngineSession>()
   /// Which native connections of the events dialect belong to a session, a user, a socket id.
   var personalRooms = PersonalRooms()
-  /// The slot to which a WebSocket in the middle of receiving has gone over.
-  var movedTo: SlabToken?
   /// Connections for which handlers of the application are at work.
   var conversations: [UInt32: Conversation] = [:]
   /// Messages of walkers clients that wait for a walker of theirs to end; only where there are calls.
