@@ -58,7 +58,7 @@ struct ConnectionFlags: OptionSet, BitwiseCopyable {
   static let dirty = ConnectionFlags(rawValue: 1)
   /// Accepted over the limit: whatever it asks for, the answer is 503.
   static let refused = ConnectionFlags(rawValue: 2)
-  /// A ping is out and no pong has come.
+  /// A ping is out, and nothing has come from the peer since.
   static let awaitsPong = ConnectionFlags(rawValue: 4)
   /// In the list of connections that have more to read than one turn allows.
   static let ready = ConnectionFlags(rawValue: 8)
@@ -91,6 +91,10 @@ struct ConnectionFlags: OptionSet, BitwiseCopyable {
   static let long = ConnectionFlags(rawValue: 131_072)
   /// Its last packet of an upgrade has come: once what was received behind it is kept, the session takes it over.
   static let takesOver = ConnectionFlags(rawValue: 262_144)
+  /// Its socket has taken some of its backlog since the last heartbeat.
+  static let takesOutput = ConnectionFlags(rawValue: 524_288)
+  /// A ping went out, and whether anything came since has not been looked at.
+  static let pinged = ConnectionFlags(rawValue: 1_048_576)
   /// The request that is being answered was a HEAD.
   static let omitsBody = ConnectionFlags(rawValue: 32768)
 }
@@ -123,7 +127,7 @@ struct Connection: BitwiseCopyable {
   /// What permessage-deflate agreed on: 0 nothing, else one more than `DeflateParameters.index`.
   var deflate: UInt8 = 0
   /// Pings that came while a pong waited.
-  var pingsBacklog: UInt16 = 0
+  var pingsBacklog: UInt32 = 0
   /// Windows of its own, where context takeover was agreed; `none` otherwise.
   var deflateContext = UInt32.max
   var subscriptions = SubscriptionList()

@@ -55,6 +55,8 @@ extension Shard where Kernel: ~Copyable {
       let transfer = network.receive(connections[slot].fd, into: &buffer, atMost: share)
       if case .moved(let count) = transfer {
         counters.add(.bytesIn, count)
+        // Whatever it is, it is a sign of life: inside a long message a client cannot send a pong.
+        connections[slot].flags.remove(.awaitsPong)
         process(slot, token, &buffer, &inbound)
       } else if before > 0 {
         inbound.tail.append(buffer.bytes)
@@ -275,8 +277,8 @@ extension Shard where Kernel: ~Copyable {
     switch opcode {
     case .ping: receivePing(slot, body, &inbound)
     case .pong:
-      // Engine.IO has pongs of its own.
-      if connections[slot].role != .socketIO { connections[slot].flags.remove(.awaitsPong) }
+      // Its bytes were a sign of life already.
+      break
     default:
       do {
         acceptClose(slot, try CloseBody.decode(body))
@@ -293,11 +295,11 @@ extension Shard where Kernel: ~Copyable {
       connections[slot].flags.remove(.pongWaits)
       connections[slot].pingsBacklog = 0
     } else if connections[slot].flags.contains(.pongWaits) {
-      connections[slot].pingsBacklog += 1
-      if Int(connections[slot].pingsBacklog) > limits.pingsBacklogMax {
+      if Int(connections[slot].pingsBacklog) >= limits.pingsBacklogMax {
         close(slot, .pingFlood, "ping flood")
         return
       }
+      connections[slot].pingsBacklog += 1
       connections[slot].flags.insert(.pongOwed)
       inbound.owedPong.removeAll()
       inbound.owedPong.append(body)

@@ -192,6 +192,10 @@ extension Shard where Kernel: ~Copyable {
       return false
     }
     if now < connections[slot].deadlineMilliseconds { return true }
+    if isOutputUnderWay(slot) || isAnswerUnderWay(slot) {
+      connections[slot].deadlineMilliseconds = now + UInt64(shared.engineSettings.pingTimeoutMilliseconds)
+      return true
+    }
     if connections[slot].flags.contains(.awaitsPong) {
       endEngine(slot, .noPong)
       return false
@@ -202,6 +206,23 @@ extension Shard where Kernel: ~Copyable {
     EngineIOPacket.begin(.ping, to: &scratch)
     replyWithScratch(slot)
     return connections[slot].phase == .open
+  }
+
+  /// Whether the answer of a session's last poll is still being taken: the next poll, and with it a pong, comes after
+  /// that.
+  private mutating func isAnswerUnderWay(_ slot: UInt32) -> Bool {
+    guard let answered = engines.read(connections[slot].engine, { $0.answered }) ?? nil, connections.isCurrent(answered),
+      isOutputUnderWay(answered.index)
+    else { return false }
+    connections[slot].flags.remove(.awaitsPong)
+    return true
+  }
+
+  /// More of a request's body has come: a sign of life of the session for which it is.
+  mutating func noteLife(_ request: PendingRequest?) {
+    if case .post(let session, _) = request?.target, connections.isCurrent(session) {
+      connections[session.index].flags.remove(.awaitsPong)
+    }
   }
 
   // MARK: Packets

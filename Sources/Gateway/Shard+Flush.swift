@@ -115,6 +115,7 @@ extension Shard where Kernel: ~Copyable {
 
   /// Takes sent bytes off the queue and moves the mark by which its age is told.
   mutating func settle(_ slot: UInt32, sent count: Int) {
+    connections[slot].flags.insert(.takesOutput)
     outbox.consume(count, from: &connections[slot].outbound)
     let mark = Int(connections[slot].outbound.markRemaining)
     if mark == 0 { return }

@@ -47,6 +47,7 @@ extension Shard where Kernel: ~Copyable {
       connections[slot].phase = .head
       return true
     }
+    noteLife(inbound.request)
     while true {
       switch body.next(buffer.bytes, from: offset) {
       case .data(let range):

@@ -96,6 +96,7 @@ extension Shard where Kernel: ~Copyable {
   mutating func answerPoll(_ slot: UInt32, of session: UInt32) {
     var origin: [UInt8]?
     withEngine(session) { engine in
+      engine.answered = engine.poll
       engine.poll = nil
       origin = engine.pollOrigin
     }

@@ -96,7 +96,8 @@ extension Shard where Kernel: ~Copyable {
     return Int(age) >= limits.outboundAgeMillisecondsMax
   }
 
-  /// Pings a connection, or drops it when the last ping was not answered (PROTOCOLS G6); false when it is gone.
+  /// Pings a connection, or drops it when nothing has come from it since the last ping (PROTOCOLS G6, 9); false when it
+  /// is gone.
   private mutating func heartbeat(_ slot: UInt32) -> Bool {
     if connections[slot].role == .echo {
       connections[slot].deadlineMilliseconds = now + UInt64(Limits.echoIdleMilliseconds)
@@ -107,14 +108,32 @@ extension Shard where Kernel: ~Copyable {
       close(slot, .sessionEnded, "")
       return false
     }
-    if connections[slot].flags.contains(.awaitsPong) {
+    let interval = UInt64(shared.configuration.heartbeatIntervalMilliseconds)
+    connections[slot].deadlineMilliseconds = now + interval
+    let isPinged = connections[slot].flags.contains(.pinged)
+    connections[slot].flags.remove(.pinged)
+    if isOutputUnderWay(slot) { return true }
+    if isPinged && connections[slot].flags.contains(.awaitsPong) {
       drop(slot, .noPong)
       return false
     }
-    connections[slot].flags.insert(.awaitsPong)
-    connections[slot].deadlineMilliseconds = now + UInt64(shared.configuration.heartbeatIntervalMilliseconds)
+    if isPinged {
+      connections[slot].deadlineMilliseconds = now + Limits.heartbeatPauseMilliseconds
+      return true
+    }
+    connections[slot].flags.formUnion([.pinged, .awaitsPong])
     reply(slot, .ping, Span())
     return connections[slot].phase == .open
+  }
+
+  /// Whether a connection is still being sent what was queued before, and has taken some of it since the last look: a
+  /// ping waits behind that, so the limits of the backlog judge and not the pong.
+  mutating func isOutputUnderWay(_ slot: UInt32) -> Bool {
+    let takesOutput = connections[slot].flags.contains(.takesOutput)
+    connections[slot].flags.remove(.takesOutput)
+    if !takesOutput || !connections[slot].outbound.isBlocked { return false }
+    connections[slot].flags.remove(.awaitsPong)
+    return true
   }
 
   /// No whole request in time: 408 when one had begun, else just the end. HOSTILE 2 and 14.

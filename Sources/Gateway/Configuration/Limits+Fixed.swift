@@ -53,6 +53,12 @@ extension Limits {
   /// Longest sleep of the event loop in milliseconds. Nothing depends on it but how fresh the metrics are.
   public static var sleepMillisecondsMax: UInt64 { 1_000 }
 
+  // MARK: Heartbeat
+
+  /// Milliseconds from the look whether a native client has answered its ping to the next ping. Someone who reads until
+  /// nothing has come for one and a half of the shortest intervals then comes to an end.
+  static var heartbeatPauseMilliseconds: UInt64 { 600 }
+
   // MARK: Between reactors
 
   /// Slots of the ring between two reactors: a turn's worth of posts.

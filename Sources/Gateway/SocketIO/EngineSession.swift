@@ -57,6 +57,8 @@ struct EngineSession: ~Copyable {
   var transport: EngineTransport
   /// The connection that waits for the answer of a poll.
   var poll: SlabToken?
+  /// The connection that carries the answer of the last poll.
+  var answered: SlabToken?
   /// The origin of the browser that polls, for the answer.
   var pollOrigin: [UInt8]?
   /// Connections whose POST is being received or answered.
