@@ -10,6 +10,9 @@ struct ChunkHeader: ~Copyable {
   /// decrement of a chunk whose owner has ended.
   @usableFromInline let holders = Atomic<Int>(1)
   @usableFromInline let capacity: Int
+  /// Whether whoever keeps the chunk waiting must let go of it. Stored by the owner, and loaded by other holders after
+  /// they were told to look; that tells them in order, so both are relaxed.
+  @usableFromInline let isCondemned = Atomic<Bool>(false)
 
   @usableFromInline init(capacity: Int) { self.capacity = capacity }
 }
@@ -78,6 +81,20 @@ public struct Chunk: BitwiseCopyable, @unchecked Sendable, Equatable {
   var isUnshared: Bool {
     // SAFETY: the owner's own hold keeps the block alive.
     unsafe header.pointee.holders.load(ordering: .acquiring) == 1
+  }
+
+  /// Whether whoever keeps the chunk waiting must let go of it.
+  @inlinable
+  var isCondemned: Bool {
+    // SAFETY: the caller holds the chunk.
+    unsafe header.pointee.isCondemned.load(ordering: .relaxed)
+  }
+
+  /// Says so, or takes it back. Only by the owner.
+  @inlinable
+  func condemn(_ value: Bool = true) {
+    // SAFETY: the owner's own hold keeps the block alive.
+    unsafe header.pointee.isCondemned.store(value, ordering: .relaxed)
   }
 
   /// Bytes that were announced to the caller. The chunk must be held for as long as the span is used.

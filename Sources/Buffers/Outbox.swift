@@ -19,6 +19,8 @@ public struct Outbox: ~Copyable {
     /// Holds of another reactor's chunk to give back when the last pin goes; 0 for an own chunk.
     @usableFromInline var foreignHolds: UInt32
     @usableFromInline var isOwn: Bool
+    /// When the chunk was full, in milliseconds of the owner's clock; own chunks only.
+    @usableFromInline var retiredAt: UInt64 = 0
   }
 
   @usableFromInline
@@ -42,6 +44,10 @@ public struct Outbox: ~Copyable {
   @usableFromInline var adopted = GrowableArray<UInt32>(capacity: 32)
   /// Bytes of chunk memory, own and not spare.
   var retiredBytes = 0
+  /// Bytes of chunks given back to the allocator since `takeFreedBytes`.
+  var freedBytes = 0
+  /// The owner's clock in milliseconds, as it was told; chunks are dated by it.
+  public var nowMilliseconds: UInt64 = 0
   /// Bytes appended since the turn began.
   @usableFromInline var turnBytes = 0
 
@@ -110,6 +116,7 @@ public struct Outbox: ~Copyable {
   @usableFromInline
   @inline(never)
   mutating func rotate(_ count: Int) {
+    entries[Int(current)].retiredAt = nowMilliseconds
     retired.append(current)
     retiredBytes += currentCapacity
     reclaim()
@@ -141,8 +148,10 @@ public struct Outbox: ~Copyable {
       }
       retiredBytes -= chunk.capacity
       if chunk.capacity == Self.chunkBytes && spare.count < Self.spareChunksMax {
+        chunk.condemn(false)
         spare.append(entryIndex)
       } else {
+        freedBytes += chunk.capacity
         chunk.deallocate()
         freeEntry(Int(entryIndex))
       }
@@ -342,16 +351,22 @@ public struct Outbox: ~Copyable {
     queue = OutboundQueue()
   }
 
-  /// Whether a held queue needs chunk `index`.
-  public func uses(_ index: UInt32, _ queue: borrowing OutboundQueue) -> Bool {
+  /// Whether a held queue needs a condemned chunk, own or foreign.
+  public func usesCondemned(_ queue: borrowing OutboundQueue) -> Bool {
     if queue.isEmpty { return false }
-    if queue.first.chunk == index { return true }
+    var segment = queue.first
     var node = queue.head
-    while node != OutboundQueue.none {
-      if nodes[Int(node)].segment.chunk == index { return true }
+    while true {
+      if isCondemned(entry: Int(segment.chunk)) { return true }
+      if node == OutboundQueue.none { return false }
+      segment = nodes[Int(node)].segment
       node = nodes[Int(node)].next
     }
-    return false
+  }
+
+  private func isCondemned(entry index: Int) -> Bool {
+    guard let chunk = entries[index].chunk else { return false }
+    return chunk.isCondemned
   }
 
   mutating func unpin(_ index: UInt32) {
@@ -385,6 +400,7 @@ public struct Outbox: ~Copyable {
   public mutating func releaseSpare(keeping count: Int) -> Bool {
     if spare.count <= count { return false }
     while spare.count > count, let index = spare.popLast() {
+      freedBytes += Self.chunkBytes
       entries[Int(index)].chunk?.deallocate()
       freeEntry(Int(index))
     }
@@ -397,6 +413,37 @@ public struct Outbox: ~Copyable {
   /// Bytes of own chunks that wait for a slow connection or for another reactor.
   public var waitingBytes: Int { retiredBytes }
 
-  /// The own chunk that has waited longest; nil when none waits.
-  public var oldestWaiting: UInt32? { retired.isEmpty ? nil : retired[0] }
+  /// When the own chunk that has waited longest was full; nil when none waits.
+  public var oldestWaitingMilliseconds: UInt64? { retired.isEmpty ? nil : entries[Int(retired[0])].retiredAt }
+
+  /// Condemns own chunks that wait, the oldest first: until those condemned have `bytes` bytes, or the next one was
+  /// full after `time`. Returns the bytes of all that are condemned, and whether another reactor holds one of them.
+  public mutating func condemn(bytes: Int, upTo time: UInt64) -> (bytes: Int, isShared: Bool) {
+    var condemned = 0
+    var isShared = false
+    for position in 0..<retired.count where condemned < bytes {
+      let entry = entries[Int(retired[position])]
+      guard let chunk = entry.chunk else { continue }
+      if !chunk.isCondemned {
+        if entry.retiredAt > time && condemned > 0 { break }
+        chunk.condemn()
+      }
+      if !chunk.isUnshared { isShared = true }
+      condemned += chunk.capacity
+    }
+    return (condemned, isShared)
+  }
+
+  /// Whether a condemned chunk waits here, own or foreign.
+  public var hasCondemned: Bool {
+    for index in 0..<entries.count where entries[index].pins > 0 && isCondemned(entry: index) { return true }
+    return false
+  }
+
+  /// Bytes of chunks given back to the allocator since the last call.
+  public mutating func takeFreedBytes() -> Int {
+    let bytes = freedBytes
+    freedBytes = 0
+    return bytes
+  }
 }

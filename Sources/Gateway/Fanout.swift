@@ -132,10 +132,11 @@ extension Shard where Kernel: ~Copyable {
       run.segment, for: topics, run.topic, &connections, &outbox, &dirty, &slow, &compressing,
       bytesMax: limits.outboundBytesMax)
     if !compressing.isEmpty { delivered += queueCompressed(run.segment) }
+    effort &+= delivered &* Limits.effortPerDelivery
     counters.add(.deliveries, delivered * run.messageCount)
-    let messageCount = run.messageCount
+    let (segment, messageCount) = (run.segment, run.messageCount)
     run.topic = .max
-    if !slow.isEmpty { punishSlow(messageCount) }
+    if !slow.isEmpty { judgeSlow(segment, messageCount) }
   }
 
   /// The loop over the subscribers: the innermost loop of the gateway. Returns how many got the segment; those whose
@@ -174,6 +175,7 @@ extension Shard where Kernel: ~Copyable {
     messageSerial += 1
     while verdicts.count < topics.filterTextEnd { verdicts.append(0) }
     // Filters look at the members of an object; anything else matches none of them.
+    effort &+= data.count
     guard Self.describe(outbox, data, in: &memberIndex) else { return }
     let count = topics.filteredMembers(of: topic).count
     var delivered = 0
@@ -206,7 +208,7 @@ extension Shard where Kernel: ~Copyable {
   mutating func finishDelivery(of frame: Segment, _ delivered: Int) {
     let compressed = compressing.isEmpty ? 0 : queueCompressed(frame)
     counters.add(.deliveries, delivered + compressed)
-    if !slow.isEmpty { punishSlow(1) }
+    if !slow.isEmpty { judgeSlow(frame, 1) }
   }
 
   /// Indexes the members of a message's data for the filters; false when it is no object.
@@ -221,8 +223,8 @@ extension Shard where Kernel: ~Copyable {
       let text = topics.filterText(of: filter)
       var verdict = verdicts[Int(text)]
       if verdict >> 1 != messageSerial {
-        let isMatch = JSONFilter.matches(
-          filter: topics.filterBytes(text), data: outbox.bytes(data), index: memberIndex)
+        let isMatch = Self.matches(topics, text, outbox, data, &memberIndex)
+        effort &+= topics.filterBytes(text).count
         verdict = messageSerial << 1 | (isMatch ? 1 : 0)
         verdicts[Int(text)] = verdict
       }
@@ -232,11 +234,27 @@ extension Shard where Kernel: ~Copyable {
     return false
   }
 
-  /// Applies the configured policy to the subscribers in `slow`, whose backlog has no room for `messageCount` more
-  /// messages.
+  private static func matches(
+    _ topics: borrowing TopicTable, _ text: UInt32, _ outbox: borrowing Outbox, _ data: Segment,
+    _ index: inout JSONMemberIndex
+  ) -> Bool {
+    JSONFilter.matches(filter: topics.filterBytes(text), data: outbox.bytes(data), index: &index)
+  }
+
+  /// Deals with the subscribers in `slow`, whose backlog has no room for a segment of `messageCount` messages: those who
+  /// are not to blame get it all the same, to the others the configured policy applies.
   @inline(never)
-  private mutating func punishSlow(_ messageCount: Int) {
-    while let slot = slow.popLast() { becomeSlow(slot, messageCount) }
+  private mutating func judgeSlow(_ segment: Segment, _ messageCount: Int) {
+    while let slot = slow.popLast() {
+      if !spare(slot, segment.count) {
+        becomeSlow(slot, messageCount)
+        continue
+      }
+      outbox.enqueue(segment, on: &connections[slot].outbound)
+      counters.add(.deliveries, messageCount)
+      resume(slot)
+      scheduleTimer(slot)
+    }
   }
 
   /// Marks a connection for the flush at the end of the turn. One that is blocked is flushed when its socket has room.
@@ -294,6 +312,11 @@ extension Shard where Kernel: ~Copyable {
   private mutating func hasRoom(_ slot: UInt32, _ count: Int) -> Bool {
     if connections[slot].phase != .open { return false }
     if connections[slot].outbound.isBlocked && connections[slot].outbound.byteCount + count > limits.outboundBytesMax {
+      if spare(slot, count) {
+        resume(slot)
+        scheduleTimer(slot)
+        return true
+      }
       becomeSlow(slot, 1)
       return false
     }

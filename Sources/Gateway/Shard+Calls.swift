@@ -47,37 +47,56 @@ extension Shard where Kernel: ~Copyable {
   /// Carries out what other threads have asked for.
   @inline(__always)
   mutating func takeCommands(_ gather: inout GatherList) {
-    if !commands.isEmpty { carryOutCommands(&gather) }
+    if hasCommands { carryOutCommands(&gather) }
   }
 
+  /// Whether something that other threads have asked for is still to be done.
+  @inline(__always)
+  var hasCommands: Bool { !commandsTaken.isEmpty || !commands.isEmpty }
+
+  /// In the order in which they were asked for, until the share of a turn is used up. They wait while another reactor is
+  /// behind: what they publish could be too much for it.
   @inline(never)
   private mutating func carryOutCommands(_ gather: inout GatherList) {
-    for command in commands.take() {
-      switch command {
-      case .text(let id, let text):
-        send(text, to: id)
-      case .packet(let socket, let packet, let attachments):
-        send(packet, attachments, to: socket)
-      case .publish(let space, let name, let text):
-        publish(space, name, text)
-      case .broadcast(let channel, let data):
-        broadcast(channel, data)
-      case .answer(let id, let answer):
-        if connections.isCurrent(id.token) { finishAnswer(id.token.index, answer) }
-      case .emit(let emission):
-        emit(emission)
-      case .room(let id, let socket, let room, let joins):
-        changeRoom(id, socket, room, joins: joins)
-      case .request(let socket, let event, let data, let attachments, let waiter):
-        request(socket, event, data, attachments, waiter)
-      case .adopt(let handover):
-        adopt(handover)
-      case .callEnded(let id, let isOrdered):
-        if connections.isCurrent(id.token) { callEnded(id.token.index, isOrdered) }
-      case .awaitRoom(let id, let waiter):
-        awaitRoom(id.token, waiter)
-      }
+    if commandsTaken.isEmpty { commandsTaken = commands.take().reversed() }
+    let deadline = network.nowNanoseconds &+ Limits.turnNanoseconds
+    var byteCount = 0
+    while behind == 0, let command = commandsTaken.popLast() {
+      byteCount += command.byteCount
+      carryOut(command)
       flushIfLarge(&gather)
+      effort &+= command.byteCount &+ Limits.effortPerMessage
+      if effort < Limits.effortBetweenLooks { continue }
+      effort = 0
+      if network.nowNanoseconds >= deadline { break }
+    }
+    if byteCount > 0 { commands.finish(byteCount) }
+  }
+
+  private mutating func carryOut(_ command: Command) {
+    switch command {
+    case .text(let id, let text):
+      send(text, to: id)
+    case .packet(let socket, let packet, let attachments):
+      send(packet, attachments, to: socket)
+    case .publish(let space, let name, let text):
+      publish(space, name, text)
+    case .broadcast(let channel, let data):
+      broadcast(channel, data)
+    case .answer(let id, let answer):
+      if connections.isCurrent(id.token) { finishAnswer(id.token.index, answer) }
+    case .emit(let emission):
+      emit(emission)
+    case .room(let id, let socket, let room, let joins):
+      changeRoom(id, socket, room, joins: joins)
+    case .request(let socket, let event, let data, let attachments, let waiter):
+      request(socket, event, data, attachments, waiter)
+    case .adopt(let handover):
+      adopt(handover)
+    case .callEnded(let id, let isOrdered):
+      if connections.isCurrent(id.token) { callEnded(id.token.index, isOrdered) }
+    case .awaitRoom(let id, let waiter):
+      awaitRoom(id.token, waiter)
     }
   }
 

@@ -66,6 +66,8 @@ extension Shard where Kernel: ~Copyable {
       switch transfer {
       case .moved(let count):
         guard connections.isCurrent(token) else { return }
+        // It waits for a reactor that it posts to.
+        if connections[slot].flags.contains(.ready) { return }
         // What it has sent is enough for this turn, and no event will tell of it again.
         if isInflating || connections[slot].flags.contains(.resumed) { break reading }
         // Less than was asked for means that the socket is empty; the next byte makes a new edge.
@@ -99,6 +101,13 @@ extension Shard where Kernel: ~Copyable {
   mutating func isLate() -> Bool {
     if network.nowNanoseconds &- network.wokeNanoseconds > Limits.turnNanoseconds { isTurnLate = true }
     return isTurnLate
+  }
+
+  /// The same, when enough has been done since the last look to look again.
+  @inline(never)
+  private mutating func isLateByEffort() -> Bool {
+    effort = 0
+    return isLate()
   }
 
   mutating func readLater(_ slot: UInt32, _ token: SlabToken) {
@@ -236,10 +245,14 @@ extension Shard where Kernel: ~Copyable {
         offset = buffer.count
         return
       }
-      if handled >= Limits.longMessageBytes && offset < buffer.count && isLate() {
+      effort &+= handled &+ Limits.effortPerMessage
+      let isParked = mustPark()
+      if isParked || (effort >= Limits.effortBetweenLooks && isLateByEffort()) {
+        if isParked { park(slot, token) }
+        // What is kept is used before more is read.
+        if offset < buffer.count { connections[slot].flags.insert(.resumed) }
         inbound.tail.append(buffer.bytes.extracting(offset..<buffer.count))
         offset = buffer.count
-        connections[slot].flags.insert(.resumed)
         return
       }
     }

@@ -211,7 +211,8 @@ extension Shard where Kernel: ~Copyable {
   /// Whether the answer of a session's last poll is still being taken: the next poll, and with it a pong, comes after
   /// that.
   private mutating func isAnswerUnderWay(_ slot: UInt32) -> Bool {
-    guard let answered = engines.read(connections[slot].engine, { $0.answered }) ?? nil, connections.isCurrent(answered),
+    guard let answered = engines.read(connections[slot].engine, { $0.answered }) ?? nil,
+      connections.isCurrent(answered),
       isOutputUnderWay(answered.index)
     else { return false }
     connections[slot].flags.remove(.awaitsPong)

@@ -10,7 +10,12 @@ extension Shard where Kernel: ~Copyable {
     flushDirty(&gather)
     outbox.endTurn()
     adoptedBytes = 0
-    if outbox.waitingBytes > shared.bounds.waitingBytesMax { relieve() }
+    if mustReviewWaiting() {
+      reviewWaiting()
+      // Whoever was ended may have had a poll to answer, and has let go of chunks.
+      flushDirty(&gather)
+      outbox.endTurn()
+    }
   }
 
   /// Flushes before the turn is over when it has queued so much that the log would fall out of the cache.
@@ -148,6 +153,37 @@ extension Shard where Kernel: ~Copyable {
     dirty.append(slot)
   }
 
+  /// Whether a blocked connection may be sent `count` more bytes although its backlog has no room for them. It may when
+  /// its socket takes enough of the backlog now: then this reactor was late, and not the client. And while nothing has
+  /// waited for long: a burst of others is more than any socket takes in one turn.
+  mutating func spare(_ slot: UInt32, _ count: Int) -> Bool {
+    if connections[slot].fd >= 0 { sendSome(slot) }
+    let backlog = connections[slot].outbound.byteCount + count
+    if backlog <= limits.outboundBytesMax { return true }
+    return backlogAge(slot) < Limits.slowGraceMilliseconds
+      && backlog <= limits.outboundBytesMax + Limits.slowGraceBytesMax
+  }
+
+  /// Sends as much of a blocked connection's backlog as its socket takes, but for the last byte: it stays blocked, and
+  /// what follows from an empty queue is left to the flush, since this is called while subscribers are being walked.
+  private mutating func sendSome(_ slot: UInt32) {
+    while connections[slot].outbound.byteCount > 1 {
+      let segment = outbox.first(of: connections[slot].outbound)
+      let isLast = outbox.isSingle(connections[slot].outbound)
+      let wanted = isLast ? segment.count - 1 : segment.count
+      let transfer = network.send(connections[slot].fd, outbox.bytes(segment).extracting(0..<wanted))
+      guard case .moved(let count) = transfer else { return }
+      counters.add(.bytesOut, count)
+      settle(slot, sent: count)
+      if isLast || count < wanted { return }
+    }
+  }
+
+  /// How long the oldest byte of the backlog has waited, in milliseconds.
+  func backlogAge(_ slot: UInt32) -> Int {
+    Int(UInt32(truncatingIfNeeded: now) &- connections[slot].outbound.markTime)
+  }
+
   /// Everything queued for a connection that is not an open WebSocket has been sent.
   private mutating func sentAll(_ slot: UInt32) {
     guard connections[slot].phase == .closing else { return }
@@ -158,19 +194,5 @@ extension Shard where Kernel: ~Copyable {
     network.shutdownWrite(connections[slot].fd)
     connections[slot].phase = .lingering
     startPatience(slot)
-  }
-
-  /// Slow subscribers keep too many chunks alive: those that need the oldest are closed.
-  private mutating func relieve() {
-    guard let oldest = outbox.oldestWaiting else { return }
-    var slot: UInt32 = 0
-    while Int(slot) < connections.indexEnd {
-      if connections.isLive(slot) && connections[slot].outbound.isBlocked
-        && outbox.uses(oldest, connections[slot].outbound)
-      {
-        drop(slot, .slow)
-      }
-      slot += 1
-    }
   }
 }

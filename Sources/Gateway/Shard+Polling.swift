@@ -275,7 +275,8 @@ extension Shard where Kernel: ~Copyable {
     connections[slot].flags.remove(.takesOver)
     let session = connections[slot].engine
     guard connections[slot].phase == .open, connections.isLive(session), connections[session].role == .socketIO,
-      connections[session].phase == .open, engines.read(connections[session].engine, { $0.probe }) == connections.token(of: slot)
+      connections[session].phase == .open,
+      engines.read(connections[session].engine, { $0.probe }) == connections.token(of: slot)
     else {
       close(slot, .sessionEnded, "")
       return

@@ -17,6 +17,7 @@ extension Shard where Kernel: ~Copyable {
     closeListeners(andAdmin: true)
     for case .adopt(let handover) in commands.close() { network.close(handover.fd) }
     endMail()
+    endWaiting()
     publishMetrics()
   }
 
@@ -33,9 +34,11 @@ extension Shard where Kernel: ~Copyable {
     let started = network.wokeNanoseconds
     now = started / 1_000_000
     clock.set(network.wallMilliseconds)
+    outbox.nowMilliseconds = now
     handshakesThisTurn = 0
     brokenThisTurn = 0
     inflatedThisTurn = 0
+    effort = 0
     isTurnLate = false
 
     for index in 0..<eventCount {
@@ -62,9 +65,9 @@ extension Shard where Kernel: ~Copyable {
     network.arm()
     // After arming: a post published before this look is seen here, one published later rings.
     for index in 0..<consumers.count where index != number && !consumers[index].isEmpty() { return 0 }
-    if !commands.isEmpty { return 0 }
+    if (hasCommands && behind == 0) || shared.waiting.callCount != waitingCallsSeen { return 0 }
     // A full ring is tried again soon; its consumer does not tell when there is room.
-    if overflowCount > 0 { return 1 }
+    if overflowCount > 0 || behind != 0 { return 1 }
     var limit = Limits.sleepMillisecondsMax
     let current = network.nowNanoseconds / 1_000_000
     if number == 0 && shared.configuration.channels.telemetryIntervalMilliseconds > 0 && drainDeadline == 0 {

@@ -48,9 +48,9 @@ extension Shard where Kernel: ~Copyable {
     var time = connections[slot].deadlineMilliseconds
     if connections[slot].role == .socketIO { time = min(time, joinDeadline(slot)) }
     if connections[slot].outbound.markRemaining > 0 && connections[slot].phase == .open {
-      let age = UInt64(UInt32(truncatingIfNeeded: now) &- connections[slot].outbound.markTime)
-      let limit = UInt64(limits.outboundAgeMillisecondsMax)
-      time = min(time, now + (limit > age ? limit - age : 0))
+      let age = backlogAge(slot)
+      let limit = isOverLimit(slot) ? Limits.slowGraceMilliseconds : limits.outboundAgeMillisecondsMax
+      time = min(time, now + UInt64(max(0, limit - age)))
     }
     timers.schedule(slot, at: time)
   }
@@ -89,11 +89,18 @@ extension Shard where Kernel: ~Copyable {
     scheduleTimer(slot)
   }
 
-  /// Whether the oldest byte of the backlog has waited longer than allowed.
+  /// Whether the oldest byte of the backlog has waited longer than allowed: not for long where there is more than may
+  /// wait.
   private func isTooOld(_ slot: UInt32) -> Bool {
     if connections[slot].outbound.markRemaining == 0 { return false }
-    let age = UInt32(truncatingIfNeeded: now) &- connections[slot].outbound.markTime
-    return Int(age) >= limits.outboundAgeMillisecondsMax
+    let age = backlogAge(slot)
+    return age >= limits.outboundAgeMillisecondsMax || (isOverLimit(slot) && age >= Limits.slowGraceMilliseconds)
+  }
+
+  /// Whether a connection was spared, but has more waiting than it may. Policy `drop` leaves it at that.
+  private func isOverLimit(_ slot: UInt32) -> Bool {
+    connections[slot].outbound.byteCount > limits.outboundBytesMax
+      && shared.configuration.slowConsumerPolicy == .close
   }
 
   /// Pings a connection, or drops it when nothing has come from it since the last ping (PROTOCOLS G6, 9); false when it
@@ -112,6 +119,8 @@ extension Shard where Kernel: ~Copyable {
     connections[slot].deadlineMilliseconds = now + interval
     let isPinged = connections[slot].flags.contains(.pinged)
     connections[slot].flags.remove(.pinged)
+    // Something from it is here already, and was only not read yet.
+    if connections[slot].flags.contains(.ready) { connections[slot].flags.remove(.awaitsPong) }
     if isOutputUnderWay(slot) { return true }
     if isPinged && connections[slot].flags.contains(.awaitsPong) {
       drop(slot, .noPong)

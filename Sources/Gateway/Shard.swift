@@ -47,6 +47,8 @@ struct Shard<Kernel: Network & ~Copyable>: ~Copyable {
   var brokenThisTurn = 0
   /// Bytes of messages decompressed since the last look at the clock.
   var inflatedThisTurn = 0
+  /// What was done since the last look at the clock, in bytes walked over or what takes as long.
+  var effort = 0
   /// This turn has lasted so long that what can wait must.
   var isTurnLate = false
   /// Bytes of the next read.
@@ -58,6 +60,12 @@ struct Shard<Kernel: Network & ~Copyable>: ~Copyable {
   var lastName = PostedName()
   /// Bytes of other reactors' frames taken in this turn.
   var adoptedBytes = 0
+  /// Bytes of `outbox.waitingBytes` that `shared.waiting` knows of.
+  var waitingReported = 0
+  /// The calls of `shared.waiting` that have been answered.
+  var waitingCallsSeen = 0
+  /// When this reactor last made one.
+  var waitingCalledAt: UInt64 = 0
 
   /// Rings to the other reactors and from them, by reactor number; the own entries stay unused.
   var producers: FixedArray<RingProducer<Post>>
@@ -67,9 +75,22 @@ struct Shard<Kernel: Network & ~Copyable>: ~Copyable {
   /// Reactors that were pushed to in this turn, one bit each.
   var pushed: UInt64 = 0
   var overflowCount = 0
+  /// Bytes of posts to each reactor, ever, wrapping; and what it had taken of them when last looked at.
+  var postedBytes: GrowableArray<UInt64>
+  var postedBytesTaken: GrowableArray<UInt64>
+  /// Reactors that are behind with posts from here, one bit each.
+  var behind: UInt64 = 0
+  /// Connections that are not read from until a reactor that they post to has caught up.
+  var parked = GrowableArray<SlabToken>(capacity: 16)
+  /// Something was posted to a reactor that is behind since this was last looked at.
+  var hasPostedToBehind = false
+  /// The source with which the next turn's mail begins.
+  var mailCursor = 0
 
   /// What other threads ask of this reactor.
   let commands: CommandQueue
+  /// Those taken and not carried out yet, the next one last.
+  var commandsTaken: [Command] = []
   /// Engine.IO sessions.
   var engines = Pool<EngineSession>()
   /// Which native connections of the events dialect belong to a session, a user, a socket id.
@@ -140,6 +161,8 @@ struct Shard<Kernel: Network & ~Copyable>: ~Copyable {
     deflaters = DeflaterSet(policy: shared.deflatePolicy ?? DeflatePolicy())
     producers = links.producers
     consumers = links.consumers
+    postedBytes = GrowableArray(repeating: 0, count: shared.reactorCount)
+    postedBytesTaken = GrowableArray(repeating: 0, count: shared.reactorCount)
     overflow = FixedArray(count: shared.reactorCount) { _ in GrowableArray<Post>() }
     self.listenerFds = listenerFds
   }

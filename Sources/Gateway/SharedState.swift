@@ -38,8 +38,10 @@ struct ListenerState: Sendable {
 struct SharedBounds: Sendable {
   /// Bytes of outgoing chunks that slow subscribers may keep alive.
   var waitingBytesMax = Limits.waitingBytesMax
-  /// Bytes of posts that may be on their way to one reactor.
-  var postBytesMax = 67_108_864
+  /// Bytes of posts that may be on their way from one reactor to another.
+  var postBytesMax = Limits.postBytesMax
+  /// Bytes of posts on their way from which on who sends more is not read from.
+  var postBytesBehind = Limits.postBytesBehind
 
   init() {}
 }
@@ -92,6 +94,11 @@ final class SharedState: Sendable {
   /// What is bounded for all reactors alike.
   let bounds: SharedBounds
 
+  /// What waits for the slow.
+  let waiting: WaitingMemory
+  /// What reactors have taken of each other's posts.
+  let mail: MailCounts
+
   /// Connections of all reactors. Relaxed: only a count.
   private let connectionCount = Atomic<Int>(0)
   /// Set once, when the gateway is told to stop. Release and acquire, though the doorbell orders it already.
@@ -115,6 +122,8 @@ final class SharedState: Sendable {
     self.bounds = bounds
     limits = configuration.limits
     reactorCount = doorbells.count
+    mail = MailCounts(reactorCount: doorbells.count)
+    waiting = WaitingMemory(reactorCount: doorbells.count)
     interest = Interest()
     commands = doorbells.map { CommandQueue(doorbell: $0) }
     self.extensions = extensions.servingChat.addingBuiltInWalkers()

@@ -109,7 +109,7 @@ struct ChannelsDialect: ClientDialect {
     guard let data = message.data else { return false }
     var index = JSONMemberIndex()
     _ = index.build(data.span)
-    return JSONFilter.matches(filter: filters.span, data: data.span, index: index)
+    return JSONFilter.matches(filter: filters.span, data: data.span, index: &index)
   }
 }
 

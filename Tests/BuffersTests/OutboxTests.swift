@@ -120,9 +120,8 @@ struct OutboxTests {
         let isSame = Array(connections[index].model.prefix(bytes.count)) == bytes
         #expect(isWhole && isSame && !bytes.isEmpty, "connection \(index), seed \(seed)")
         let first = array(outbox.bytes(outbox.first(of: queue)))
-        let uses = outbox.uses(outbox.first(of: queue).chunk, queue)
         let isSingle = outbox.isSingle(queue)
-        #expect(Array(bytes.prefix(first.count)) == first && uses && isSingle == (first.count == count), "seed \(seed)")
+        #expect(Array(bytes.prefix(first.count)) == first && isSingle == (first.count == count), "seed \(seed)")
       }
     }
   }
@@ -176,9 +175,59 @@ struct OutboxTests {
     for index in 0..<nodes.count {
       // A turn without output: what other reactors have given back meanwhile is taken up.
       nodes[index].outbox.endTurn()
-      let (waiting, oldest) = (nodes[index].outbox.waitingBytes, nodes[index].outbox.oldestWaiting)
+      let (waiting, oldest) = (nodes[index].outbox.waitingBytes, nodes[index].outbox.oldestWaitingMilliseconds)
       #expect(waiting == 0 && oldest == nil, "reactor \(index) round \(round) seed \(random.seed)")
     }
+  }
+
+  @Test("the chunks that have waited longest are condemned first, wherever what needs them is")
+  func condemned() {
+    var owner = Outbox()
+    var other = Outbox()
+    var local = [OutboundQueue(), OutboundQueue(), OutboundQueue()]
+    var remote = OutboundQueue()
+    let frame = [UInt8](repeating: 7, count: Outbox.chunkBytes)
+    for number in local.indices {
+      owner.nowMilliseconds = UInt64(number) * 10
+      let segment = owner.append(frame.span)
+      // The first chunk is needed by both sides, the others here alone.
+      if number == 0, let chunk = owner.share(segment, posts: 1) {
+        let entry = other.adopt(chunk)
+        other.enqueue(Segment(chunk: entry, start: segment.start, end: segment.end), on: &remote)
+        other.hold(&remote)
+        other.endTurn()
+      }
+      owner.enqueue(segment, on: &local[number])
+      owner.hold(&local[number])
+      owner.endTurn()
+    }
+    // The last one is still the chunk in use.
+    var isOldest = owner.oldestWaitingMilliseconds == 10
+    let waiting = owner.waitingBytes
+    #expect(waiting == 2 * Outbox.chunkBytes && isOldest)
+    var hasAny = owner.hasCondemned || other.hasCondemned
+    #expect(!hasAny)
+
+    // Asked for a byte, up to a time before either: the oldest goes all the same, and no more.
+    let one = owner.condemn(bytes: 1, upTo: 0)
+    #expect(one.bytes == Outbox.chunkBytes && one.isShared)
+    var uses = local.map { owner.usesCondemned($0) } + [other.usesCondemned(remote)]
+    #expect(uses == [true, false, false, true])
+    let again = owner.condemn(bytes: 1, upTo: .max)
+    #expect(again.bytes == Outbox.chunkBytes)
+    let both = owner.condemn(bytes: .max, upTo: .max)
+    #expect(both.bytes == 2 * Outbox.chunkBytes)
+    uses = local.map { owner.usesCondemned($0) }
+    #expect(uses == [true, true, false])
+
+    for number in local.indices { owner.clear(&local[number]) }
+    other.clear(&remote)
+    other.endTurn()
+    owner.endTurn()
+    isOldest = owner.oldestWaitingMilliseconds == nil
+    hasAny = owner.hasCondemned || other.hasCondemned
+    let left = owner.waitingBytes
+    #expect(left == 0 && isOldest && !hasAny)
   }
 
   @Test("a turn that sent everything starts the next at the same place")

@@ -79,7 +79,7 @@ struct JSONDifferentialTests {
       if random.below(2) == 0 { bytes.insert(UInt8(ascii: "{"), at: 0) }
       if (try? jsonScan(bytes, keys)) != nil { accepted += 1 }
       _ = index.build(bytes.span)
-      _ = JSONFilter.matches(filter: bytes.span, data: bytes.span, index: index)
+      _ = JSONFilter.matches(filter: bytes.span, data: bytes.span, index: &index)
       _ = jsonDecoded(String(decoding: bytes, as: UTF8.self))
     }
     #expect(accepted < 20_000)

@@ -16,7 +16,7 @@ struct JSONFilterTests {
     let filterBytes = Array(filter.utf8)
     let dataBytes = Array(data.utf8)
     _ = index.build(dataBytes.span)
-    return JSONFilter.matches(filter: filterBytes.span, data: dataBytes.span, index: index)
+    return JSONFilter.matches(filter: filterBytes.span, data: dataBytes.span, index: &index)
   }
 
   @Test(
@@ -141,7 +141,7 @@ struct JSONFilterTests {
     let long = Array("{\"aaaaaaaaaaaaaaaaaaaa\":1,\"b\":1}".utf8)
     let short = Array("{\"b\":1}".utf8)
     _ = index.build(long.span)
-    let admitted = JSONFilter.matches(filter: short.span, data: short.span, index: index)
+    let admitted = JSONFilter.matches(filter: short.span, data: short.span, index: &index)
     #expect(!admitted)
   }
 

@@ -11,6 +11,12 @@ extension Limits {
   /// Nanoseconds of a turn after which what can wait does: further reads of a busy peer, what follows a long message.
   /// Those who had to wait have as long again, so that nobody else waits for longer than twice this and one step.
   public static var turnNanoseconds: UInt64 { 150_000 }
+  /// Effort between two looks at the clock, in bytes walked over: a hundredth of a millisecond.
+  public static var effortBetweenLooks: Int { 16_384 }
+  /// What a message costs beside its bytes, in bytes walked over.
+  public static var effortPerMessage: Int { 256 }
+  /// What queueing a range for a subscriber costs, in bytes walked over.
+  public static var effortPerDelivery: Int { 8 }
   /// Size from which a message counts as long: it is received in pieces, a turn each, behind all others.
   public static var longMessageBytes: Int { 16_384 }
   /// Reads of one connection in one turn at most, so that one busy peer cannot starve the rest.
@@ -46,8 +52,6 @@ extension Limits {
   public static var answersPerReadMax: UInt64 { 256 }
   /// Bytes of output after which a turn flushes early: what a second-level cache holds.
   public static var turnBytesMax: Int { 1_048_576 }
-  /// Posts taken from one reactor in one turn at most.
-  public static var postsPerTurnMax: Int { 1_024 }
   /// Connections told to go away in one turn at most while the gateway stops, so that the loop goes on turning.
   public static var drainsPerTurnMax: UInt32 { 512 }
   /// Longest sleep of the event loop in milliseconds. Nothing depends on it but how fresh the metrics are.
@@ -61,6 +65,14 @@ extension Limits {
 
   // MARK: Between reactors
 
+  /// Bytes of posts on their way from one reactor to another from which on it counts as behind: connections that publish
+  /// to it are not read from until it has caught up. Sixteen of the longest messages.
+  public static var postBytesBehind: Int { 16_777_216 }
+  /// Bytes of posts that may be on their way from one reactor to another. Past it the newest are dropped and counted:
+  /// what handlers and the gateway itself publish, since clients have been stopped before.
+  public static var postBytesMax: Int { 67_108_864 }
+  /// Bytes that a post counts for beside its frame.
+  public static var postBytesEach: Int { 64 }
   /// Slots of the ring between two reactors: a turn's worth of posts.
   public static var ringCapacity: Int { 1_024 }
   /// Posts kept for one reactor whose ring is full. Past it the newest are dropped and counted.
@@ -78,6 +90,15 @@ extension Limits {
   /// Bytes of data that one notification of the walkers dialect may send, times the ids that it names: four of the
   /// longest messages, a tenth of a second's work if all of them are compressed.
   public static var notifyBytesMax: Int { 4_194_304 }
+
+  // MARK: Slow subscribers
+
+  /// Milliseconds for which a backlog may be over `outboundBytesMax` while its oldest byte is younger than this: a burst
+  /// of many publishers is more than a socket takes at once, and a busy machine lets a reader wait for a time slice or
+  /// two.
+  static var slowGraceMilliseconds: Int { 200 }
+  /// Bytes by which it may be over.
+  static var slowGraceBytesMax: Int { 67_108_864 }
 
   // MARK: Memory
 

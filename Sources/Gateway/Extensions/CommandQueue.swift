@@ -90,16 +90,18 @@ final class CommandQueue: Sendable {
   /// Whether `take` would find something. The owner's thread; after `Doorbell.arm` it decides whether to sleep.
   var isEmpty: Bool { !hasCommands.load(ordering: .acquiring) }
 
-  /// Everything pushed so far. The owner's thread.
+  /// Everything pushed so far. It counts for the bound until `finish`. The owner's thread.
   func take() -> [Command] {
     hasCommands.store(false, ordering: .relaxed)
     return state.withLock { state in
       let taken = state.commands
       state.commands = []
-      state.byteCount = 0
       return taken
     }
   }
+
+  /// So many bytes of what was taken have been carried out. The owner's thread.
+  func finish(_ byteCount: Int) { state.withLock { $0.byteCount -= byteCount } }
 
   /// The reactor has ended: nothing is taken any more. Returns what was queued, whose waiters have been told.
   func close() -> [Command] {

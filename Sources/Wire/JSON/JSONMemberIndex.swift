@@ -14,6 +14,8 @@ public struct JSONMemberIndex: ~Copyable {
     var hash: UInt64
     var key: Range<Int>
     var value: JSONValue
+    /// Computed when first asked for.
+    var digest: JSONDigest?
   }
 
   /// Slots of the smallest table; it covers the usual object without growing.
@@ -23,6 +25,7 @@ public struct JSONMemberIndex: ~Copyable {
   /// An open-addressed table of member numbers plus one; 0 is free. Only the first `mask + 1` slots are in use.
   private var slots: [UInt16]
   private var mask: Int
+  private var digester = JSONDigester()
   /// The length of the object that was indexed; -1 while there is none.
   private(set) var objectBytes = -1
 
@@ -48,22 +51,31 @@ public struct JSONMemberIndex: ~Copyable {
     return true
   }
 
-  /// The value of the member whose name is spelled by `key` of `text` (the string contents); nil when there is none.
-  /// What looking costs is taken from `work`.
-  func value(_ object: Span<UInt8>, named text: Span<UInt8>, _ key: Range<Int>, work: inout Int) -> JSONValue? {
+  /// The number of the member whose name is spelled by `key` of `text` (the string contents); nil when there is none.
+  func member(_ object: Span<UInt8>, named text: Span<UInt8>, _ key: Range<Int>) -> Int? {
     let hash = JSONKeyHash.of(text, key)
     var slot = Int(truncatingIfNeeded: hash) & mask
     while slots[slot] != 0 {
-      let member = members[Int(slots[slot]) - 1]
-      if member.hash == hash {
-        work -= min(key.count, member.key.count)
-        if JSONText.equal(object, member.key, text, key) { return member.value }
-      }
-      work -= 1
+      let number = Int(slots[slot]) - 1
+      if members[number].hash == hash && JSONText.equal(object, members[number].key, text, key) { return number }
       slot = (slot + 1) & mask
     }
     return nil
   }
+
+  /// The value of a member.
+  func value(_ member: Int) -> JSONValue { members[member].value }
+
+  /// The digest of a member's value, computed once for each build.
+  mutating func digest(_ object: Span<UInt8>, ofMember member: Int) -> JSONDigest {
+    if let digest = members[member].digest { return digest }
+    let digest = digester.digest(object, members[member].value)
+    members[member].digest = digest
+    return digest
+  }
+
+  /// The digest of any other value.
+  mutating func digest(_ bytes: Span<UInt8>, _ value: JSONValue) -> JSONDigest { digester.digest(bytes, value) }
 
   private mutating func insert(_ object: Span<UInt8>, _ key: Range<Int>, _ value: JSONValue) -> Bool {
     let hash = JSONKeyHash.of(object, key)

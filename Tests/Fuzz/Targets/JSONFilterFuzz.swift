@@ -28,7 +28,7 @@ enum JSONFilterFuzz {
     var index = JSONMemberIndex()
     let slice = data.span.extracting(dataValue.range)
     try require(index.build(slice) == dataTree.isObject, "index of \(dataValue.kind)")
-    let isMatch = JSONFilter.matches(filter: filter.span, data: slice, index: index)
+    let isMatch = JSONFilter.matches(filter: filter.span, data: slice, index: &index)
     if copy.count > documentBytesMax || holdsHugeExponent(filterTree) || holdsHugeExponent(dataTree) { return }
     let expected = filterTree.isObject && matches(filterTree, dataTree)
     try require(isMatch == expected, "matches \(isMatch), reference \(expected)")
