@@ -241,8 +241,8 @@ extension Shard where Kernel: ~Copyable {
     JSONFilter.matches(filter: topics.filterBytes(text), data: outbox.bytes(data), index: &index)
   }
 
-  /// Deals with the subscribers in `slow`, whose backlog has no room for a segment of `messageCount` messages: those who
-  /// are not to blame get it all the same, to the others the configured policy applies.
+  /// Deals with the subscribers in `slow`, whose backlog has no room for a segment of `messageCount` messages: those
+  /// who are not to blame get it all the same, to the others the configured policy applies.
   @inline(never)
   private mutating func judgeSlow(_ segment: Segment, _ messageCount: Int) {
     while let slot = slow.popLast() {

@@ -1,8 +1,8 @@
 // How many bytes of posts are on their way between two reactors: counted by the sender, taken back by the receiver.
 import Buffers
 
-/// What receivers have taken of the posts to them, by sender: one word for each ordered pair of reactors, written by the
-/// receiver alone.
+/// What receivers have taken of the posts to them, by sender: one word for each ordered pair of reactors, written by
+/// the receiver alone.
 final class MailCounts: Sendable {
   private let taken: AtomicWords
   private let reactorCount: Int

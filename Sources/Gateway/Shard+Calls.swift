@@ -54,8 +54,8 @@ extension Shard where Kernel: ~Copyable {
   @inline(__always)
   var hasCommands: Bool { !commandsTaken.isEmpty || !commands.isEmpty }
 
-  /// In the order in which they were asked for, until the share of a turn is used up. They wait while another reactor is
-  /// behind: what they publish could be too much for it.
+  /// In the order in which they were asked for, until the share of a turn is used up. They wait while another reactor
+  /// is behind: what they publish could be too much for it.
   @inline(never)
   private mutating func carryOutCommands(_ gather: inout GatherList) {
     if commandsTaken.isEmpty { commandsTaken = commands.take().reversed() }

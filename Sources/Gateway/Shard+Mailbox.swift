@@ -80,7 +80,8 @@ extension Shard where Kernel: ~Copyable {
     return behind != 0
   }
 
-  /// Reads from a connection no more until everyone has caught up. The flag `ready` keeps events from reading meanwhile.
+  /// Reads from a connection no more until everyone has caught up. The flag `ready` keeps events from reading
+  /// meanwhile.
   mutating func park(_ slot: UInt32, _ token: SlabToken) {
     if connections[slot].flags.contains(.ready) { return }
     connections[slot].flags.insert(.ready)

@@ -11,8 +11,8 @@ extension Shard where Kernel: ~Copyable {
       || shared.waiting.byteCount > shared.bounds.waitingBytesMax
   }
 
-  /// Reports what waits here, ends connections that need a condemned chunk, and condemns more when all reactors together
-  /// keep too much.
+  /// Reports what waits here, ends connections that need a condemned chunk, and condemns more when all reactors
+  /// together keep too much.
   @inline(never)
   mutating func reviewWaiting() {
     let total = reportWaiting()

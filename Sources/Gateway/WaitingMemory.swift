@@ -5,9 +5,9 @@ import Synchronization
 
 /// Chunks that wait for a slow subscriber or for another reactor, summed over all reactors.
 ///
-/// A chunk belongs to the reactor that filled it, whoever keeps it waiting. When the sum is too large, the reactor whose
-/// chunk has waited longest condemns it, and every reactor ends those connections that need a condemned chunk: so the
-/// slow pay, on whatever reactor they are.
+/// A chunk belongs to the reactor that filled it, whoever keeps it waiting. When the sum is too large, the reactor
+/// whose chunk has waited longest condemns it, and every reactor ends those connections that need a condemned chunk: so
+/// the slow pay, on whatever reactor they are.
 final class WaitingMemory: Sendable {
   /// Bytes of all reactors. Relaxed: a reactor that sees an older sum looks again at the end of its next turn.
   private let total = Atomic<Int>(0)

@@ -65,8 +65,8 @@ extension Limits {
 
   // MARK: Between reactors
 
-  /// Bytes of posts on their way from one reactor to another from which on it counts as behind: connections that publish
-  /// to it are not read from until it has caught up. Sixteen of the longest messages.
+  /// Bytes of posts on their way from one reactor to another from which on it counts as behind: connections that
+  /// publish to it are not read from until it has caught up. Sixteen of the longest messages.
   public static var postBytesBehind: Int { 16_777_216 }
   /// Bytes of posts that may be on their way from one reactor to another. Past it the newest are dropped and counted:
   /// what handlers and the gateway itself publish, since clients have been stopped before.
@@ -93,9 +93,9 @@ extension Limits {
 
   // MARK: Slow subscribers
 
-  /// Milliseconds for which a backlog may be over `outboundBytesMax` while its oldest byte is younger than this: a burst
-  /// of many publishers is more than a socket takes at once, and a busy machine lets a reader wait for a time slice or
-  /// two.
+  /// Milliseconds for which a backlog may be over `outboundBytesMax` while its oldest byte is younger than this: a
+  /// burst of many publishers is more than a socket takes at once, and a busy machine lets a reader wait for a time
+  /// slice or two.
   static var slowGraceMilliseconds: Int { 200 }
   /// Bytes by which it may be over.
   static var slowGraceBytesMax: Int { 67_108_864 }

@@ -8,8 +8,8 @@ import Buffers
 /// -0 is 0), strings by text, objects in any order, arrays in order. Where the data names a member twice the last one
 /// counts; a filter that does so demands both.
 public enum JSONFilter {
-  /// Nested (object or array) data values longer than this in raw bytes equal nothing: such a value is digested once for
-  /// each message.
+  /// Nested (object or array) data values longer than this in raw bytes equal nothing: such a value is digested once
+  /// for each message.
   public static let nestedValueBytesMax = 65_536
 
   /// What a `filters` value asks for.
