@@ -139,7 +139,8 @@ struct Connection: BitwiseCopyable {
   var peer: PeerAddress
   /// Whose the request at hand is, or the WebSocket: the peer's, or the client's that a trusted proxy names.
   var client: PeerAddress
-  /// The address of the client before, as `AddressTable` counts it; `UInt64.max`, which is nobody's, when there was none.
+  /// The address of the client before, as `AddressTable` counts it; `UInt64.max`, which is nobody's, when there was
+  /// none.
   var formerClient = UInt64.max
 
   init(fd: Int32, listener: UInt16, client: PeerAddress) {

@@ -27,7 +27,7 @@ extension Shard where Kernel: ~Copyable {
     if isForwarded { countAddress(slot) }
   }
 
-  /// A request has been answered and the connection goes on: what a proxy sends next may be anyone's.
+  /// A request has been answered: what a proxy sends next may be anyone's.
   mutating func forgetClient(_ slot: UInt32) {
     guard connections[slot].flags.contains(.forwarded) else { return }
     leaveAddress(slot)

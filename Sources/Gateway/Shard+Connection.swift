@@ -89,7 +89,7 @@ extension Shard where Kernel: ~Copyable {
   /// How much the next read of a connection takes: less of a long message, and less when the turn has lasted long.
   private func receiveShare(_ slot: UInt32) -> Int {
     // Requests behind the one at hand may have to be kept until that one has been answered.
-    if isTurnLate || connections[slot].phase == .head { return Limits.receiveBytesMin }
+    if isTurnLate || connections[slot].phase.isBeforeOpen { return Limits.receiveBytesMin }
     return connections[slot].flags.contains(.long) ? min(receiveShare, Limits.receiveBytesInitial) : receiveShare
   }
 
@@ -406,7 +406,7 @@ extension Shard where Kernel: ~Copyable {
     }
   }
 
-  /// The peer has ended the connection, or its side of it, while an answer was awaited: nobody is taken to wait for that
+  /// The peer has ended the connection, or its side of it, while an answer was awaited: nobody is taken to wait for it
   /// any more. A call is cancelled, a session ends; answers to earlier requests are still sent.
   @inline(never)
   private mutating func peerLeft(_ slot: UInt32) {

@@ -38,7 +38,7 @@ extension Shard where Kernel: ~Copyable {
     }
   }
 
-  /// The first bytes of a further request have come: from here on it has the time of any other. Empty lines are nobody's
+  /// The first bytes of a further request have come: from here on it has the time of any other. Empty lines are no
   /// beginning: old clients end a body with one.
   private mutating func noteHeadBegan(_ slot: UInt32, _ bytes: Span<UInt8>) {
     guard connections[slot].flags.contains(.idle) else { return }
@@ -75,7 +75,7 @@ extension Shard where Kernel: ~Copyable {
       refuseBody(slot, status, &inbound)
       return false
     }
-    setDeadline(slot, after: limits.bodyTimeoutMilliseconds)
+    setDeadline(slot, after: min(limits.bodyTimeoutMilliseconds, limits.bodyTimeoutMillisecondsMax))
     if pending != nil && head.expectContinue { sendContinue(slot) }
     return true
   }
@@ -134,9 +134,9 @@ extension Shard where Kernel: ~Copyable {
     }
   }
 
-  /// The time of a body has come: true when it is let go on, because it keeps its pace (HOSTILE 2). At first it may come
-  /// as it likes; then as many bytes must have come as the time since its beginning asks for; and in the end it is too
-  /// late for any.
+  /// The time of a body has come: true when it is let go on, because it keeps its pace (HOSTILE 2). At first it may
+  /// come as it likes; then as many bytes must have come as the time since its beginning asks for; and in the end it is
+  /// too late for any.
   mutating func bodyGoesOn(_ slot: UInt32) -> Bool {
     guard let inbound = inbounds.take(connections[slot].inbound) else { return false }
     let (start, count) = (inbound.bodyStartMilliseconds, UInt64(clamping: inbound.bodyBytes))
@@ -460,9 +460,9 @@ extension Shard where Kernel: ~Copyable {
 
   mutating func sendResponse(_ slot: UInt32, _ response: HTTPResponse) {
     enqueueRaw(slot)
+    forgetClient(slot)
     if response.keepsAlive {
       becomeIdle(slot)
-      forgetClient(slot)
     } else {
       finish(slot, response.status.rawValue < 400 ? .httpDone : .httpRefused)
     }

@@ -60,8 +60,8 @@ final class AddressTable: Sendable {
   /// Whether there is a limit at all.
   var isEnabled: Bool { !shards.isEmpty }
 
-  /// Counts a connection, or says why it may not stay. One that `opens` anew takes from the rate. The clock is monotonic
-  /// and the same for all reactors.
+  /// Counts a connection, or says why it may not stay. One that `opens` anew takes from the rate. The clock is
+  /// monotonic and the same for all reactors.
   func enter(_ address: PeerAddress, nowMilliseconds: UInt64, opens: Bool = true) -> Admission {
     if !isEnabled || isExempt(address) { return .admitted }
     let key = Self.key(address)

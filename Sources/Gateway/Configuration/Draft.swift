@@ -96,16 +96,11 @@ struct Draft: Sendable {
     }
   }
 
-  /// A burst that the longest message does not fit in would refuse that message for ever; and a body cannot be over
-  /// before its first time is.
+  /// A burst that the longest message does not fit in would refuse that message for ever.
   private func checkBursts(_ limits: Limits, _ mistakes: inout [ConfigurationMistake]) {
     if limits.bytesPerSecondMax > 0 && limits.bytesBurstMax < limits.messageBytesMax {
       let least = "limits.messageBytesMax, which is \(limits.messageBytesMax)"
       mistakes.append(ConfigurationMistake("limits.bytesBurstMax", "expected at least \(least)"))
-    }
-    if limits.bodyTimeoutMillisecondsMax < limits.bodyTimeoutMilliseconds {
-      let least = "limits.bodyTimeoutMilliseconds, which is \(limits.bodyTimeoutMilliseconds)"
-      mistakes.append(ConfigurationMistake("limits.bodyTimeoutMillisecondsMax", "expected at least \(least)"))
     }
   }
 

@@ -27,7 +27,7 @@ public struct Limits: Sendable, Equatable {
   /// Bytes in a second, on average from its first to its last, that a body must bring when it takes longer; 0 for no
   /// such pace.
   public var bodyBytesPerSecondMin = 4_096
-  /// Milliseconds that a body may take at most, whatever its pace. At least `bodyTimeoutMilliseconds`.
+  /// Milliseconds that a body may take at most, whatever its pace.
   public var bodyTimeoutMillisecondsMax = 120_000
   /// Milliseconds that a plain HTTP connection may be kept open between two requests.
   public var keepAliveMilliseconds = 75_000

@@ -145,8 +145,8 @@ public struct HTTPRequestHead: Sendable {
   public var origin: Range<Int>? { self[.origin] }
   /// `Authorization`; a second one was refused.
   public var authorization: Range<Int>? { self[.authorization] }
-  /// The first `Cookie` line. When `repeatsCookie`, more follow: `appendLines` joins them by `; ` (RFC 6265 5.4, RFC 9113
-  /// 8.2.3: proxies split them).
+  /// The first `Cookie` line. When `repeatsCookie`, more follow: `appendLines` joins them by `; ` (RFC 9113 8.2.3, which
+  /// lets clients of HTTP/2 split them and proxies pass them on so).
   public var cookie: Range<Int>? { self[.cookie] }
   /// Whether there are more `Cookie` lines than the first.
   public var repeatsCookie: Bool { isRepeated(.cookie) }
@@ -182,8 +182,8 @@ public struct HTTPRequestHead: Sendable {
   /// Whether there are more `Access-Control-Request-Headers` lines than the first.
   public var repeatsAccessControlRequestHeaders: Bool { isRepeated(.corsHeaders) }
 
-  /// Appends the values of all lines named `name`, given in lower case, with `separator` between them. For the cold path
-  /// of a field that came in several lines; `bytes` must be those that the head was parsed from.
+  /// Appends the values of all lines named `name`, given in lower case, with `separator` between them. For the cold
+  /// path of a field that came in several lines; `bytes` must be those that the head was parsed from.
   public func appendLines(
     named name: StaticString, separator: StaticString, in bytes: Span<UInt8>, to buffer: inout ByteBuffer
   ) {
