@@ -20,6 +20,7 @@ enum CloseReason: UInt8, CaseIterable {
   case protocolError, invalidText, messageTooBig, tooManyFragments, corruptDeflate, rateLimited, pingFlood, slow
   case goingAway, badProxyHeader, internalError, unauthorized
   case sessionEnded, badPacket, notJoined
+  case idle
 
   /// One row of the table.
   struct Rule {
@@ -106,6 +107,10 @@ enum CloseReason: UInt8, CaseIterable {
       Rule(
         code: 1000, label: "not_joined", level: .info, advice: .stop,
         meaning: "A Socket.IO client that joined no namespace in time.")
+    case .idle:
+      Rule(
+        code: nil, label: "idle", level: .debug, advice: .none,
+        meaning: "A plain HTTP connection that was kept open had no further request in time.")
     case .internalError:
       Rule(
         code: 1011, label: "internal_error", level: .error, advice: .backOff, meaning: "The gateway could not go on.")

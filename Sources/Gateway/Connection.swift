@@ -14,9 +14,9 @@ enum Phase: UInt8, BitwiseCopyable {
   case head
   /// The request's body is being read: past it where the answer is queued already, else for an endpoint.
   case body
-  /// An endpoint works on the answer; nothing is read meanwhile.
+  /// An endpoint works on the answer. Nothing is read meanwhile; when the peer ends the connection, the call is over.
   case answering
-  /// It waits for the answer of an Engine.IO poll.
+  /// It waits for the answer of an Engine.IO poll. Nothing is read meanwhile; the peer's end ends the session.
   case polling
   /// A WebSocket, or an Engine.IO session that polls.
   case open
@@ -97,6 +97,12 @@ struct ConnectionFlags: OptionSet, BitwiseCopyable {
   static let pinged = ConnectionFlags(rawValue: 1_048_576)
   /// The request that is being answered was a HEAD.
   static let omitsBody = ConnectionFlags(rawValue: 32768)
+  /// The system has said that the peer will send no more; what it sent before may still wait to be read.
+  static let readEnded = ConnectionFlags(rawValue: 1 << 28)
+  /// The client is one that a trusted proxy names, for the request at hand alone.
+  static let forwarded = ConnectionFlags(rawValue: 1 << 29)
+  /// A request has been answered, and the next has not begun.
+  static let idle = ConnectionFlags(rawValue: 1 << 30)
 }
 
 /// A connection. It owns no buffer while it is idle: received bytes live in the reactor's buffer, outgoing ones in
@@ -135,13 +141,19 @@ struct Connection: BitwiseCopyable {
   /// When the timer must look at it, in milliseconds of the monotonic clock: the end of the handshake, the next
   /// heartbeat, or the end of patience.
   var deadlineMilliseconds: UInt64 = 0
-  /// Where it comes from: the socket's peer, or the client that a trusted proxy names.
+  /// Who is at the other end: the socket's peer, or whom a PROXY protocol header names.
+  var peer: PeerAddress
+  /// Whose the request at hand is, or the WebSocket: the peer's, or the client's that a trusted proxy names.
   var client: PeerAddress
+  /// The address of the client before, as `AddressTable` counts it; `UInt64.max`, which is nobody's, when there was
+  /// none.
+  var formerClient = UInt64.max
 
   init(fd: Int32, listener: UInt16, client: PeerAddress) {
     self.fd = fd
     self.listener = listener
     self.client = client
+    peer = client
   }
 }
 
@@ -157,6 +169,9 @@ struct Inbound: ~Copyable {
   var owedPong = ByteBuffer()
   /// The rest of a request's body, in phase `body`.
   var body: HTTPBodyDecoder?
+  /// When that body began, and how much of it has come: by both its pace is judged.
+  var bodyStartMilliseconds: UInt64 = 0
+  var bodyBytes = 0
   /// The request that an endpoint will answer, while its body is being read.
   var request: PendingRequest?
   /// A compressed message that takes more than a turn. What came behind it waits in `tail`.

@@ -69,22 +69,12 @@ extension Shard where Kernel: ~Copyable {
     }
     if state.isAdmin { adminCount += 1 }
     // Whoever is behind a proxy is counted when the proxy has said who it is.
-    let isProxy = state.readsProxyHeader || shared.trustedProxies.contains(high: peer.high, low: peer.low)
-    if !state.isAdmin && !isProxy { countAddress(token.index) }
+    if !state.readsProxyHeader { countPeer(token.index) }
     guard network.register(socket: fd, token: token) else {
       drop(token.index, .internalError)
       return
     }
     timers.schedule(token.index, at: connection.deadlineMilliseconds)
-  }
-
-  /// Counts a connection for its client's address, once; marks it when it is one too many (HOSTILE 13).
-  mutating func countAddress(_ slot: UInt32) {
-    if !shared.addresses.isEnabled || connections[slot].flags.contains(.admitted) { return }
-    switch shared.addresses.enter(connections[slot].client, nowMilliseconds: now) {
-    case .admitted: connections[slot].flags.insert(.admitted)
-    case .tooMany, .tooFast: connections[slot].flags.insert(.limited)
-    }
   }
 
   /// Uses the reserve descriptor to take one waiting connection and drop it, so that its peer is not left hanging;

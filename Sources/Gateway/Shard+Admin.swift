@@ -6,7 +6,7 @@ import Wire
 extension Shard where Kernel: ~Copyable {
   /// Answers a request on the admin listener (DESIGN 7).
   mutating func answerAdmin(_ slot: UInt32, _ head: HTTPRequestHead, _ bytes: Span<UInt8>) {
-    var response = HTTPResponse(.ok, contentType: "text/plain; charset=utf-8", keepsAlive: head.keepsAlive)
+    var response = HTTPResponse(.ok, contentType: "text/plain; charset=utf-8", keepsAlive: head.keepsAliveUnread)
     response.omitsBody = head.method == .head
     guard head.method == .get || head.method == .head else {
       response.status = .methodNotAllowed

@@ -17,10 +17,9 @@ extension Shard where Kernel: ~Copyable {
       handshakesThisTurn += 1
     }
     reading: for _ in 0..<Limits.readsPerTurnMax {
-      // An endpoint is at work: what comes meanwhile stays in the socket.
-      if connections[slot].phase == .answering { return }
-      if connections[slot].phase == .polling {
-        watchPoll(slot, &buffer)
+      // Somebody is at work for it: what comes meanwhile stays in the socket, but its end is seen.
+      if connections[slot].phase == .answering || connections[slot].phase == .polling {
+        if connections[slot].flags.contains(.readEnded) { peerLeft(slot) }
         return
       }
       let share = receiveShare(slot)
@@ -93,7 +92,8 @@ extension Shard where Kernel: ~Copyable {
 
   /// How much the next read of a connection takes: less of a long message, and less when the turn has lasted long.
   private func receiveShare(_ slot: UInt32) -> Int {
-    if isTurnLate { return Limits.receiveBytesMin }
+    // Requests behind the one at hand may have to be kept until that one has been answered.
+    if isTurnLate || connections[slot].phase.isBeforeOpen { return Limits.receiveBytesMin }
     return connections[slot].flags.contains(.long) ? min(receiveShare, Limits.receiveBytesInitial) : receiveShare
   }
 
@@ -379,10 +379,12 @@ extension Shard where Kernel: ~Copyable {
     case .complete(let length, let address):
       offset += length
       if let address {
-        connections[slot].client = PeerAddress(high: address.high, low: address.low, port: address.port)
+        let peer = PeerAddress(high: address.high, low: address.low, port: address.port)
+        connections[slot].peer = peer
+        connections[slot].client = peer
       }
       connections[slot].phase = .head
-      countAddress(slot)
+      countPeer(slot)
       return true
     }
   }
@@ -405,8 +407,7 @@ extension Shard where Kernel: ~Copyable {
     case .lingering:
       drop(slot, connections[slot].reason)
     case .answering, .polling:
-      // Not read from in this phase: the end is seen once the answer has gone out.
-      break
+      peerLeft(slot)
     case .proxy, .head, .body, .closing:
       if connections[slot].outbound.isEmpty {
         drop(slot, connections[slot].phase == .closing ? connections[slot].reason : .disconnected)
@@ -416,6 +417,18 @@ extension Shard where Kernel: ~Copyable {
         connections[slot].phase = .closing
         connections[slot].flags.insert(.peerEnded)
       }
+    }
+  }
+
+  /// The peer has ended the connection, or its side of it, while an answer was awaited: nobody is taken to wait for it
+  /// any more. A call is cancelled, a session ends; answers to earlier requests are still sent.
+  @inline(never)
+  private mutating func peerLeft(_ slot: UInt32) {
+    if connections[slot].phase == .polling || connections[slot].outbound.isEmpty {
+      drop(slot, .disconnected)
+    } else {
+      connections[slot].flags.insert(.peerEnded)
+      finish(slot, .disconnected)
     }
   }
 }

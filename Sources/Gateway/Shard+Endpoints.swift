@@ -36,11 +36,20 @@ extension Shard where Kernel: ~Copyable {
         method: head.method, path: path, dialects: listener.dialects, ownsEverything: listener.eventsOwnEverything)
     else { return nil }
     func text(_ range: Range<Int>?) -> String? { range.map { bytes.extracting($0).string } }
+    func list(_ range: Range<Int>?, _ isRepeated: Bool, _ name: StaticString, _ separator: StaticString) -> String? {
+      if !isRepeated { return text(range) }
+      var lines = ByteBuffer()
+      head.appendLines(named: name, separator: separator, in: bytes, to: &lines)
+      return lines.bytes.string
+    }
     let request = EndpointRequest(
       method: head.method, methodText: bytes.extracting(head.methodRange).string, path: path,
       query: head.query.map { bytes.extracting($0).array } ?? [], dialects: listener.dialects,
-      authorization: text(head.authorization), cookie: text(head.cookie), contentType: text(head.contentType),
-      origin: text(head.origin), host: text(head.host), requestHeaders: text(head.accessControlRequestHeaders),
+      authorization: text(head.authorization), cookie: list(head.cookie, head.repeatsCookie, "cookie", "; "),
+      contentType: text(head.contentType), origin: text(head.origin), host: text(head.host),
+      requestHeaders: list(
+        head.accessControlRequestHeaders, head.repeatsAccessControlRequestHeaders, "access-control-request-headers",
+        ", "),
       body: [], client: connections[slot].client, nowMilliseconds: clock.milliseconds)
     return PendingRequest(request, keepsAlive: head.keepsAlive)
   }
@@ -118,6 +127,7 @@ extension Shard where Kernel: ~Copyable {
     let status = HTTPStatus(rawValue: UInt16(clamping: answer.status)) ?? .internalServerError
     var response = HTTPResponse(status, keepsAlive: keepsAlive)
     response.omitsBody = omitsBody
+    prepare(&response, slot)
     if let refusal = Refusal(status) { countRefusal(slot, refusal) }
     scratch.removeAll()
     response.appendHeadLines(bodyCount: answer.body.count, to: &scratch)

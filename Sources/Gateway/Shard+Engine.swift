@@ -40,6 +40,8 @@ extension Shard where Kernel: ~Copyable {
       respondEngine(slot, exchange, .noContent, nil)
       return .done
     }
+    // A poll is answered later, and nothing may lie between it and the request behind it.
+    if head.method == .get && head.hasBody { return refused(slot, .badRequest, exchange) }
     let query = EngineQuery(head, bytes)
     guard let transport = query.transport else { return refused(slot, .unknownTransport, exchange) }
     guard let sid = query.sid else { return openEngine(slot, head, bytes, transport, query, exchange) }

@@ -14,6 +14,7 @@ extension Shard where Kernel: ~Copyable {
     let bytes = buffer.bytes.extracting(offset..<buffer.count)
     switch inbound.head.parse(bytes, limits: httpLimits()) {
     case .incomplete:
+      noteHeadBegan(slot, bytes)
       inbound.tail.append(bytes)
       offset = buffer.count
       return false
@@ -21,22 +22,62 @@ extension Shard where Kernel: ~Copyable {
       respond(slot, HTTPResponse(status, contentType: "text/plain"), body: status.reason)
       return false
     case .complete(let head):
+      connections[slot].flags.remove(.idle)
       let routed = route(slot, head, bytes)
       if case .gone = routed { return false }
       var pending: PendingRequest?
       if case .pending(let request) = routed { pending = request }
       offset += head.length
       inbound.head = HTTPHeadParser()
-      if connections[slot].phase == .head && head.hasBody {
-        connections[slot].phase = .body
-        inbound.body = HTTPBodyDecoder(head, limits: httpLimits(pending))
-        inbound.request = pending
-        if pending != nil && head.expectContinue { sendContinue(slot) }
+      if head.hasBody {
+        guard beginBody(slot, head, pending, &inbound) else { return false }
       } else if let pending {
         answer(slot, pending)
       }
       return connections[slot].phase != .closing
     }
+  }
+
+  /// The first bytes of a further request have come: from here on it has the time of any other. Empty lines are no
+  /// beginning: old clients end a body with one.
+  private mutating func noteHeadBegan(_ slot: UInt32, _ bytes: Span<UInt8>) {
+    guard connections[slot].flags.contains(.idle) else { return }
+    var isEmpty = true
+    for index in bytes.indices where bytes[index] != 0x0D && bytes[index] != 0x0A { isEmpty = false }
+    if isEmpty { return }
+    connections[slot].flags.remove(.idle)
+    setDeadline(slot, after: limits.handshakeTimeoutMilliseconds)
+  }
+
+  /// A head with a body behind it has been routed. False when nothing of the connection is read any more.
+  ///
+  /// Whatever answers the request, its body is never the next request: it is read for whoever wants it, or read past
+  /// where the answer is queued already, or the connection has come to its end.
+  private mutating func beginBody(
+    _ slot: UInt32, _ head: HTTPRequestHead, _ pending: PendingRequest?, _ inbound: inout Inbound
+  ) -> Bool {
+    switch connections[slot].phase {
+    case .head: break
+    case .closing, .lingering: return false
+    // Who waits, and what is a WebSocket, was refused for its body.
+    case .proxy, .body, .answering, .polling, .open:
+      drop(slot, .internalError)
+      return false
+    }
+    let body = HTTPBodyDecoder(head, limits: httpLimits(pending))
+    connections[slot].phase = .body
+    connections[slot].flags.remove(.idle)
+    inbound.body = body
+    inbound.bodyStartMilliseconds = now
+    inbound.bodyBytes = 0
+    inbound.request = pending
+    if let status = body.refusal {
+      refuseBody(slot, status, &inbound)
+      return false
+    }
+    setDeadline(slot, after: min(limits.bodyTimeoutMilliseconds, limits.bodyTimeoutMillisecondsMax))
+    if pending != nil && head.expectContinue { sendContinue(slot) }
+    return true
   }
 
   /// Reads a body: for an endpoint, or past it where the request has been answered.
@@ -52,6 +93,7 @@ extension Shard where Kernel: ~Copyable {
       switch body.next(buffer.bytes, from: offset) {
       case .data(let range):
         inbound.request?.body.append(contentsOf: buffer.bytes.extracting(range).array)
+        inbound.bodyBytes += range.count
         offset = range.upperBound
       case .needMore(let consumed):
         offset = consumed
@@ -64,26 +106,98 @@ extension Shard where Kernel: ~Copyable {
         if let pending = inbound.request {
           inbound.request = nil
           answer(slot, pending)
+        } else {
+          becomeIdle(slot)
         }
         return connections[slot].phase != .closing
       case .failure(let status):
-        inbound.body = nil
-        if let pending = inbound.request {
-          inbound.request = nil
-          if case .post(let session, let exchange) = pending.target {
-            postAborted(session)
-            refuseEngine(slot, status, status.reason, exchange)
-          } else {
-            respond(slot, HTTPResponse(status, contentType: "text/plain"), body: status.reason)
-          }
-          return false
-        }
-        // The answer has gone out already; all that is left is to end the connection.
-        if let refusal = Refusal(status) { countRefusal(slot, refusal) }
-        finish(slot, .httpRefused)
+        refuseBody(slot, status, &inbound)
         return false
       }
     }
+  }
+
+  /// A body is broken, too long or too slow: whoever waits for the answer gets the status, and the connection ends.
+  private mutating func refuseBody(_ slot: UInt32, _ status: HTTPStatus, _ inbound: inout Inbound) {
+    inbound.body = nil
+    guard let pending = inbound.request else {
+      // The answer has gone out already; all that is left is to end the connection.
+      if let refusal = Refusal(status) { countRefusal(slot, refusal) }
+      finish(slot, .httpRefused)
+      return
+    }
+    inbound.request = nil
+    if case .post(let session, let exchange) = pending.target {
+      postAborted(session)
+      refuseEngine(slot, status, status.reason, exchange)
+    } else {
+      respond(slot, HTTPResponse(status, contentType: "text/plain"), body: status.reason)
+    }
+  }
+
+  /// The time of a body has come: true when it is let go on, because it keeps its pace (HOSTILE 2). At first it may
+  /// come as it likes; then as many bytes must have come as the time since its beginning asks for; and in the end it is
+  /// too late for any.
+  mutating func bodyGoesOn(_ slot: UInt32) -> Bool {
+    guard let inbound = inbounds.take(connections[slot].inbound) else { return false }
+    let (start, count) = (inbound.bodyStartMilliseconds, UInt64(clamping: inbound.bodyBytes))
+    inbounds.putBack(inbound, at: connections[slot].inbound)
+    let pace = UInt64(clamping: limits.bodyBytesPerSecondMin)
+    // What has come is bounded by `bodyBytesMax` and `payloadBytesMax`, far below a thousandth of 2^64.
+    let earned = pace == 0 ? UInt64.max : count &* 1_000 / pace
+    let allowed = min(earned, UInt64(clamping: limits.bodyTimeoutMillisecondsMax))
+    guard start &+ allowed > now else { return false }
+    // Looked at once a second at most, or a body just at its pace would keep the timer busy.
+    let next = max(start &+ allowed, now + Limits.bodyCheckMilliseconds)
+    connections[slot].deadlineMilliseconds = min(next, start &+ UInt64(clamping: limits.bodyTimeoutMillisecondsMax))
+    return true
+  }
+
+  /// A request's time is over before it was whole: 408 when it had begun and has no answer yet, else just the end
+  /// (HOSTILE 2, 14).
+  mutating func requestTimedOut(_ slot: UInt32) {
+    if connections[slot].flags.contains(.idle) {
+      endIdle(slot)
+      return
+    }
+    let index = connections[slot].inbound
+    if index == Pool<Inbound>.none || connections[slot].phase == .proxy {
+      logClose(slot, .handshakeTimeout)
+      drop(slot, .handshakeTimeout)
+      return
+    }
+    guard connections[slot].phase == .body else {
+      respond(slot, HTTPResponse(.requestTimeout, contentType: "text/plain"), body: "Request Timeout")
+      connections[slot].reason = .handshakeTimeout
+      return
+    }
+    guard var inbound = inbounds.take(index) else { return }
+    if inbound.request == nil { logClose(slot, .handshakeTimeout) }
+    refuseBody(slot, .requestTimeout, &inbound)
+    inbounds.putBack(inbound, at: index)
+    connections[slot].reason = .handshakeTimeout
+  }
+
+  /// A connection had no further request in time. Its answer may not have been taken yet.
+  private mutating func endIdle(_ slot: UInt32) {
+    if connections[slot].outbound.isEmpty {
+      logClose(slot, .idle)
+      drop(slot, .idle)
+    } else {
+      logClose(slot, .slow)
+      finish(slot, .slow)
+    }
+  }
+
+  private mutating func setDeadline(_ slot: UInt32, after milliseconds: Int) {
+    connections[slot].deadlineMilliseconds = now + UInt64(milliseconds)
+    timers.schedule(slot, at: connections[slot].deadlineMilliseconds)
+  }
+
+  /// A request is over; the next has its time.
+  private mutating func becomeIdle(_ slot: UInt32) {
+    connections[slot].flags.insert(.idle)
+    setDeadline(slot, after: limits.keepAliveMilliseconds)
   }
 
   private func httpLimits(_ pending: PendingRequest? = nil) -> HTTPLimits {
@@ -105,9 +219,7 @@ extension Shard where Kernel: ~Copyable {
       return .done
     }
     let listener = Int(connections[slot].listener)
-    if let forwarded = head.xForwardedFor, !shared.trustedProxies.isEmpty, !shared.listeners[listener].isAdmin {
-      identifyClient(slot, bytes.extracting(forwarded))
-    }
+    identifyClient(slot, head, bytes)
     if connections[slot].flags.contains(.refused) || connections[slot].flags.contains(.limited) {
       let status: HTTPStatus = connections[slot].flags.contains(.limited) ? .tooManyRequests : .serviceUnavailable
       if isEngineRequest(slot, head, bytes) {
@@ -117,6 +229,10 @@ extension Shard where Kernel: ~Copyable {
       var response = HTTPResponse(status, contentType: "text/plain")
       response.retryAfterSeconds = Limits.retryAfterSeconds
       respond(slot, response, body: "Too many connections")
+      return .done
+    }
+    if head.method == .other {
+      refuse(slot, head, .notImplemented)
       return .done
     }
     if shared.listeners[listener].isAdmin {
@@ -143,18 +259,10 @@ extension Shard where Kernel: ~Copyable {
     return .done
   }
 
-  /// The client behind a trusted proxy, who is counted by address now (HOSTILE 12).
-  private mutating func identifyClient(_ slot: UInt32, _ forwarded: Span<UInt8>) {
-    let peer = connections[slot].client
-    if connections[slot].flags.contains(.admitted) { return }
-    connections[slot].client = ForwardedFor.client(forwarded, peer: peer, trusted: shared.trustedProxies)
-    if shared.trustedProxies.contains(high: peer.high, low: peer.low) { countAddress(slot) }
-  }
-
   /// Answers a plain request; the connection goes on if the client wants that.
   private mutating func answer(_ slot: UInt32, _ head: HTTPRequestHead, _ status: HTTPStatus, _ body: StaticString) {
     var response = HTTPResponse(
-      status, contentType: "text/plain", keepsAlive: head.keepsAlive && !head.hasUpgradeWebSocket)
+      status, contentType: "text/plain", keepsAlive: head.keepsAliveUnread && !head.hasUpgradeWebSocket)
     response.omitsBody = head.method == .head
     respond(slot, response, body: body)
   }
@@ -192,6 +300,8 @@ extension Shard where Kernel: ~Copyable {
       refuse(slot, head, status, body)
       return
     }
+    // RFC 9110 7.8: in this order, although there is no body to wait for.
+    if head.expectContinue { sendContinue(slot) }
     let deflate = mount.compression ? negotiateDeflate(head, bytes) : nil
     acceptUpgrade(slot, bytes.extracting(key), role, deflate, verdict.subprotocol.map { bytes.extracting($0).array })
     if let deflate { enableDeflate(slot, deflate) }
@@ -233,7 +343,7 @@ extension Shard where Kernel: ~Copyable {
   private mutating func answerUnknown(_ slot: UInt32, _ head: HTTPRequestHead) -> Bool {
     let isPreflight = head.method == .options
     var response = HTTPResponse(
-      isPreflight ? .noContent : .notFound, contentType: "text/plain", keepsAlive: head.keepsAlive)
+      isPreflight ? .noContent : .notFound, contentType: "text/plain", keepsAlive: head.keepsAliveUnread)
     response.omitsBody = head.method == .head
     response.headerLines = """
       Access-Control-Allow-Origin: *\r
@@ -317,9 +427,18 @@ extension Shard where Kernel: ~Copyable {
     _ slot: UInt32, _ response: HTTPResponse, body: StaticString, as refusal: Refusal? = nil
   ) {
     if let refusal = refusal ?? Refusal(response.status) { countRefusal(slot, refusal) }
+    var response = response
+    prepare(&response, slot)
     scratch.removeAll()
     response.append(body: body, to: &scratch)
     sendResponse(slot, response)
+  }
+
+  /// What every response says: the time (RFC 9110 6.6.1), and that a gateway which stops keeps no connection open.
+  mutating func prepare(_ response: inout HTTPResponse, _ slot: UInt32) {
+    httpDate.set(milliseconds: clock.milliseconds)
+    response.date = httpDate
+    if drainDeadline > 0 && !shared.listeners[Int(connections[slot].listener)].isAdmin { response.keepsAlive = false }
   }
 
   /// Counts a refusal, and logs it if it is among the first of its kind in the second.
@@ -333,6 +452,8 @@ extension Shard where Kernel: ~Copyable {
 
   /// Queues a response with a body that was put together in `nameScratch`.
   mutating func respondWithScratch(_ slot: UInt32, _ response: HTTPResponse) {
+    var response = response
+    prepare(&response, slot)
     scratch.removeAll()
     Self.compose(nameScratch, &scratch) { body, out in response.append(body: body, to: &out) }
     sendResponse(slot, response)
@@ -340,9 +461,9 @@ extension Shard where Kernel: ~Copyable {
 
   mutating func sendResponse(_ slot: UInt32, _ response: HTTPResponse) {
     enqueueRaw(slot)
+    forgetClient(slot)
     if response.keepsAlive {
-      connections[slot].deadlineMilliseconds = now + UInt64(limits.handshakeTimeoutMilliseconds)
-      timers.schedule(slot, at: connections[slot].deadlineMilliseconds)
+      becomeIdle(slot)
     } else {
       finish(slot, response.status.rawValue < 400 ? .httpDone : .httpRefused)
     }

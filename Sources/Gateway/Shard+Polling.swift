@@ -116,27 +116,6 @@ extension Shard where Kernel: ~Copyable {
     lookAgain(slot)
   }
 
-  /// The connection of a waiting poll has something to read: more requests are kept, an end ends the session.
-  mutating func watchPoll(_ slot: UInt32, _ buffer: inout ByteBuffer) {
-    buffer.removeAll()
-    switch network.receive(connections[slot].fd, into: &buffer, atMost: Limits.tailBytesMax) {
-    case .wouldBlock: return
-    case .end, .failed: drop(slot, .disconnected)
-    case .moved:
-      let index = connections[slot].inbound
-      var inbound = Inbound()
-      if index != Pool<Inbound>.none, let taken = inbounds.take(index) { inbound = taken }
-      inbound.tail.append(buffer.bytes)
-      let isTooMuch = inbound.tail.count > Limits.tailBytesMax
-      if index != Pool<Inbound>.none {
-        inbounds.putBack(inbound, at: index)
-      } else {
-        connections[slot].inbound = inbounds.insert(inbound)
-      }
-      if isTooMuch { drop(slot, .badPacket) }
-    }
-  }
-
   /// A poll's connection ends while it waits: the client has gone, and so has the session (PROTOCOLS 3.5).
   mutating func pollAborted(_ session: UInt32, _ poll: SlabToken) {
     guard connections.isLive(session), connections[session].role == .socketIO,
@@ -216,6 +195,7 @@ extension Shard where Kernel: ~Copyable {
   mutating func acceptEngine(_ slot: UInt32, _ head: HTTPRequestHead, _ bytes: Span<UInt8>, as role: Role) -> Bool {
     switch WebSocketUpgrade.check(head, bytes) {
     case .accept(let key):
+      if head.expectContinue { sendContinue(slot) }
       let deflate = negotiateDeflate(head, bytes)
       acceptUpgrade(slot, bytes.extracting(key), role, deflate, nil)
       if let deflate { enableDeflate(slot, deflate) }
@@ -305,6 +285,7 @@ extension Shard where Kernel: ~Copyable {
     if connections[session].flags.contains(.admitted) { shared.addresses.leave(connections[session].client) }
     connections[session].flags.remove(.admitted)
     connections[session].client = probe.client
+    connections[session].peer = probe.peer
     connections[session].flags.formUnion(probe.flags.intersection([.counted, .admitted, .long]))
     timers.cancel(slot)
     connections.remove(slot)
@@ -387,6 +368,7 @@ extension Shard where Kernel: ~Copyable {
     var response = HTTPResponse(status, contentType: contentType, keepsAlive: exchange.keepsAlive)
     response.omitsBody = exchange.omitsBody
     response.retryAfterSeconds = retryAfterSeconds
+    prepare(&response, slot)
     scratch.removeAll()
     response.appendHeadLines(bodyCount: nameScratch.count, to: &scratch)
     if let origin = exchange.origin {

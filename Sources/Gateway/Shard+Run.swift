@@ -91,6 +91,8 @@ extension Shard where Kernel: ~Copyable {
       return
     }
     let slot = token.index
+    // Kept, because the system says it once, and what was sent before may be read much later.
+    if readiness.contains(.readEnd) || readiness.contains(.broken) { connections[slot].flags.insert(.readEnded) }
     if readiness.contains(.broken) && !mayEndNow(token) { return }
     if readiness.contains(.broken) && !readiness.contains(.readable) {
       drop(slot, .networkError)

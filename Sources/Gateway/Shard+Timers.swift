@@ -66,6 +66,7 @@ extension Shard where Kernel: ~Copyable {
       return
     case .proxy, .head, .body:
       if now < connections[slot].deadlineMilliseconds { break }
+      if connections[slot].phase == .body && bodyGoesOn(slot) { break }
       requestTimedOut(slot)
       return
     case .closing, .lingering:
@@ -143,16 +144,5 @@ extension Shard where Kernel: ~Copyable {
     if !takesOutput || !connections[slot].outbound.isBlocked { return false }
     connections[slot].flags.remove(.awaitsPong)
     return true
-  }
-
-  /// No whole request in time: 408 when one had begun, else just the end. HOSTILE 2 and 14.
-  private mutating func requestTimedOut(_ slot: UInt32) {
-    if connections[slot].inbound == Pool<Inbound>.none || connections[slot].phase != .head {
-      logClose(slot, .handshakeTimeout)
-      drop(slot, .handshakeTimeout)
-      return
-    }
-    respond(slot, HTTPResponse(.requestTimeout, contentType: "text/plain"), body: "Request Timeout")
-    connections[slot].reason = .handshakeTimeout
   }
 }

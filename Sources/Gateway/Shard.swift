@@ -118,6 +118,7 @@ struct Shard<Kernel: Network & ~Copyable>: ~Copyable {
   var scratch = ByteBuffer(capacity: 4096)
   var nameScratch = ByteBuffer(capacity: 256)
   var clock = TimestampClock()
+  var httpDate = HTTPDate()
   var claims = JWTClaims()
   var memberIndex = JSONMemberIndex()
   /// Verdicts on filter texts for the message at hand: its serial times two, plus one for a match.

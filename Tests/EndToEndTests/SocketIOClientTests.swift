@@ -24,7 +24,8 @@ extension EndToEndLoad {
       arguments: ["sync", "async"], ["websocket", "polling", "upgrade"])
     func client(kind: String, way: String) throws {
       let python = try script()
-      try withGateway(reactors: 2) { gateway throws in
+      // The blocking client keeps connections open that it does not use any more.
+      try withGateway(["--set", "limits.keepAliveMilliseconds=5000"], reactors: 2) { gateway throws in
         let token = try session(gateway)
         for round in 0..<3 {
           // The namespace that the documented address stands for, too.

@@ -1,6 +1,7 @@
 // Address ranges and the client behind trusted proxies, by table.
 import EventLoop
 import Testing
+import Wire
 
 @testable import Gateway
 
@@ -90,6 +91,28 @@ struct AdmissionRangesTests {
     let trusted = try AddressRanges(["10.0.0.0/8", "::1", "unix"])
     let bytes = Array(value.utf8)
     #expect(ForwardedFor.client(bytes.span, peer: peer(from), trusted: trusted) == peer(expected))
+  }
+
+  @Test(
+    "several lines are one list",
+    arguments: [
+      (["203.0.113.9", "10.0.0.2"], "203.0.113.9"), (["203.0.113.9", "10.0.0.3, 10.0.0.2", "10.0.0.4"], "203.0.113.9"),
+      (["6.6.6.6", "203.0.113.9", ""], "203.0.113.9"), (["6.6.6.6, 203.0.113.9", "", "", "10.0.0.2"], "203.0.113.9"),
+      (["203.0.113.9", "bad"], "10.0.0.1"), (["203.0.113.9", "bad", "10.0.0.2"], "10.0.0.2"),
+      (["10.0.0.4", "10.0.0.2"], "10.0.0.4"), (["", ""], "10.0.0.1"), ([], "10.0.0.1"),
+      (["203.0.113.9"], "203.0.113.9"),
+    ])
+  func lines(_ values: [String], _ expected: String) throws {
+    let trusted = try AddressRanges(["10.0.0.0/8"])
+    let lines = values.map { "X-Forwarded-For: \($0)\r\n" }.joined(separator: "X-Other: 6.6.6.6\r\n")
+    let bytes = Array("GET / HTTP/1.1\r\nHost: a\r\n\(lines)\r\n".utf8)
+    var parser = HTTPHeadParser()
+    guard case .complete(let head) = parser.parse(bytes.span, limits: HTTPLimits()) else {
+      Issue.record("not complete")
+      return
+    }
+    #expect(ForwardedFor.client(head, bytes.span, peer: peer("10.0.0.1"), trusted: trusted) == peer(expected))
+    #expect(ForwardedFor.client(head, bytes.span, peer: peer("10.0.0.1"), trusted: AddressRanges()) == peer("10.0.0.1"))
   }
 
   @Test("without trusted ranges the peer is the client, port and all")

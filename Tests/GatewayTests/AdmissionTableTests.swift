@@ -49,6 +49,21 @@ struct AdmissionTableTests {
     #expect(outcomes == [.admitted, .admitted, .tooFast, .admitted, .tooFast, .admitted])
   }
 
+  @Test("a connection that goes on with a client it had takes nothing of the rate, but its place")
+  func goingOn() {
+    let table = table(2, 1)
+    let one = peer("192.0.2.1")
+    #expect(table.enter(one, nowMilliseconds: 0) == .admitted)
+    for _ in 0..<5 {
+      table.leave(one)
+      #expect(table.enter(one, nowMilliseconds: 0, opens: false) == .admitted)
+    }
+    #expect(table.enter(one, nowMilliseconds: 0, opens: false) == .admitted)
+    #expect(table.enter(one, nowMilliseconds: 0, opens: false) == .tooMany)
+    table.leave(one)
+    #expect(table.enter(one, nowMilliseconds: 0) == .tooFast)
+  }
+
   @Test("a refusal for too many connections takes nothing of the rate")
   func order() {
     let table = table(1, 2)

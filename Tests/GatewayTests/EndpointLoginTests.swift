@@ -227,23 +227,32 @@ struct EndpointLoginTests {
   @Test(
     "a body that cannot be used is refused with what and where",
     arguments: [
-      ("", "missing", #"["body"]"#), ("{", "json_invalid", #"["body",1]"#),
-      ("[]", "model_attributes_type", #"["body"]"#), ("{}", "missing", #"["body","email"]"#),
-      (#"{"email":7,"password":"a"}"#, "string_type", #"["body","email"]"#),
-      (#"{"email":"a@b.c"}"#, "missing", #"["body","password"]"#),
-      (#"{"email":"a@b.c","password":null}"#, "string_type", #"["body","password"]"#),
-      (#"{"email":"a@b.c","password":""}"#, "string_too_short", #"["body","password"]"#),
-      (#"{"email":"a","password":"a"}"#, "value_error", #"["body","email"]"#),
-      (#"{"email":"a@b","password":"a"}"#, "value_error", #"["body","email"]"#),
-      (#"{"email":"a@b@c.d","password":"a"}"#, "value_error", #"["body","email"]"#),
-      (#"{"email":"a b@c.d","password":"a"}"#, "value_error", #"["body","email"]"#),
-      (#"{"email":"a@.d","password":"a"}"#, "value_error", #"["body","email"]"#),
-      (#"{"email":"a@b.c","password":"a\u0000b"}"#, "value_error", #"["body","password"]"#),
+      ("", "missing", #"["body"]"#, "null"), ("{", "json_invalid", #"["body",1]"#, "{}"),
+      (#"{"email":"a@b.c","email":"d@b.c","password":"a"}"#, "json_invalid", #"["body",0]"#, "{}"),
+      // What is no object may be a password as a whole.
+      ("[]", "model_attributes_type", #"["body"]"#, "null"),
+      (#""secret""#, "model_attributes_type", #"["body"]"#, "null"),
+      ("{}", "missing", #"["body","email"]"#, "{}"),
+      (#"{"password":"secret","x":1}"#, "missing", #"["body","email"]"#, #"{"password":"**********"}"#),
+      (#"{"email":7.50,"password":"a"}"#, "string_type", #"["body","email"]"#, "7.50"),
+      (#"{"email":{"a":[1]},"password":"a"}"#, "string_type", #"["body","email"]"#, #"{"a":[1]}"#),
+      (#"{"email":"a@b.c"}"#, "missing", #"["body","password"]"#, #"{"email":"a@b.c"}"#),
+      (#"{"email":"a@b.c","password":null}"#, "string_type", #"["body","password"]"#, "null"),
+      (#"{"email":"a@b.c","password":12345}"#, "string_type", #"["body","password"]"#, #""**********""#),
+      (#"{"email":"a@b.c","password":""}"#, "string_too_short", #"["body","password"]"#, #""""#),
+      (#"{"email":"a","password":"a"}"#, "value_error", #"["body","email"]"#, #""a""#),
+      (#"{"email":"a@b","password":"a"}"#, "value_error", #"["body","email"]"#, #""a@b""#),
+      (#"{"email":"a@b@c.d","password":"a"}"#, "value_error", #"["body","email"]"#, #""a@b@c.d""#),
+      (#"{"email":"a b@c.d","password":"a"}"#, "value_error", #"["body","email"]"#, #""a b@c.d""#),
+      (#"{"email":"\"@.d","password":"a"}"#, "value_error", #"["body","email"]"#, #""\"@.d""#),
+      (#"{"email":"a@b.c","password":"a\u0000b"}"#, "value_error", #"["body","password"]"#, #""**********""#),
     ])
-  func unusableUser(_ body: String, _ type: String, _ place: String) async throws {
+  func unusableUser(_ body: String, _ type: String, _ place: String, _ input: String) async throws {
     let answer = await ask(try makeEndpoints("{walkers:{allowsRegistration:true}}"), "/user/register", body)
     #expect(answer.status == 422)
     #expect(answer.text.hasPrefix(#"{"detail":[{"type":"\#(type)","loc":\#(place),"msg":""#), "got \(answer.text)")
+    #expect(answer.text.hasSuffix(#"","input":\#(input)}]}"#), "got \(answer.text)")
+    #expect(!answer.text.contains("secret") && !answer.text.contains("12345"))
   }
 
   @Test("no more users than allowed are kept")
@@ -287,5 +296,27 @@ struct HashQueueTests {
     #expect(outcomes.prefix(10).allSatisfy { !$0 } && outcomes.dropFirst(10).allSatisfy { $0 })
     #expect(state.withLock { $0.most } == HashQueue.runningMax)
     #expect(await queue.run { 7 } == 7)
+  }
+
+  @Test("work that nobody waits for any more when its turn comes is left out")
+  func abandoned() async {
+    let queue = HashQueue()
+    let gate = WakeSignal()
+    let done = Lock(0)
+    let running = (0..<HashQueue.runningMax).map { _ in
+      Task {
+        await queue.run {
+          done.withLock { $0 += 1 }
+          gate.wait()
+        }
+      }
+    }
+    while done.withLock({ $0 }) < HashQueue.runningMax { await Task.yield() }
+    let waiting = (0..<10).map { _ in Task { await queue.run { done.withLock { $0 += 100 } } } }
+    for task in waiting { task.cancel() }
+    for _ in running { gate.post() }
+    for task in running { _ = await task.value }
+    for task in waiting { #expect(await task.value == nil) }
+    #expect(done.withLock { $0 } == HashQueue.runningMax)
   }
 }

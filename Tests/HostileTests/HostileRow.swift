@@ -119,7 +119,8 @@ extension HostileRow {
     let rows =
       Rows.heads + Rows.handshakes + Rows.origins + Rows.frames + Rows.text + Rows.compression + Rows.json
       + Rows.channels + Rows.tokens + Rows.secrecy + Rows.addresses + Rows.limits + Rows.time + Rows.backlog
-      + Rows.dropping + Rows.admin + Rows.storm + Rows.socketIO
+      + Rows.dropping + Rows.admin + Rows.storm + Rows.socketIO + Rows.bodies + Rows.keptConnections + Rows.leaving
+      + Rows.honestUploads
     return Setup.allCases.flatMap { setup in spread(rows.filter { $0.setup == setup }) }
   }()
 

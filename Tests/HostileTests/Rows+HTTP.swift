@@ -87,7 +87,7 @@ extension Rows {
     .http(3, "upgrade by POST", upgrade("POST", welcome), 405, headers: ["allow": "GET"]),
     .http(3, "upgrade by PUT", upgrade("PUT", welcome), 405, headers: ["allow": "GET"]),
     .http(3, "upgrade by HEAD", upgrade("HEAD", welcome), 405, headers: ["allow": "GET"], isToHead: true),
-    .http(3, "upgrade by a method that nobody knows", upgrade("BREW", welcome), 405),
+    .http(3, "upgrade by a method that nobody knows", upgrade("BREW", welcome), 501),
     open(3, "a plain GET", plain([]), 426, headers: ["upgrade": "websocket"]),
     open(3, "a plain GET with Connection: upgrade alone", plain(["Connection: Upgrade"]), 426),
 

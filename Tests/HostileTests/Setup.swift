@@ -55,6 +55,7 @@ enum Setup: String, CaseIterable, Sendable {
       [
         "limits.handshakeTimeoutMilliseconds=800", "limits.closeTimeoutMilliseconds=500",
         "heartbeatIntervalMilliseconds=1000", "events.joinTimeoutMilliseconds=1000",
+        "limits.bodyTimeoutMilliseconds=800", "limits.keepAliveMilliseconds=800",
       ]
     // Readers with small buffers, read one after the other, take their time to come to the close frame.
     case .backlog: ["limits.outboundBytesMax=65536", "limits.closeTimeoutMilliseconds=30000"]

@@ -81,6 +81,8 @@ struct HTTPBodyTests {
       ("0000000000000005\r\nhello\r\n0\r\n\r\n", "hello|end 30"),
       ("5;a=b\r\nhello\r\n0;c=\"d\"\r\n\r\n", "hello|end 25"),
       ("5 ;a\r\nhello\r\n0\r\n\r\n", "hello|end 18"),
+      ("5;a;b=c ; d = \"e;\\\"f\"\r\nhello\r\n0\r\n\r\n", "hello|end 35"),
+      ("5\r\nhello\r\n0\r\nX:\r\nY: \r\n\r\n", "hello|end 24"),
       ("0\r\nX: a\r\nY: b\r\n\r\n", "|end 17"),
       ("0\r\n\r\n", "|end 5"),
       ("5\r\nhello\r\n0\r\n\r", "hello|more"),
@@ -96,7 +98,10 @@ struct HTTPBodyTests {
       "5 \r\nhello\r\n", "5 5\r\n", "5\nhello\r\n", "5\rhello\r\n", "5\r\r\nhello\r\n", "5\r\nhelloX0\r\n\r\n",
       "5\r\nhello\n0\r\n\r\n", "5\r\nhello\r0\r\n\r\n", "5;a\nhello\r\n", "5;a\u{0}\r\nhello\r\n", "0\r\nX: a\n\r\n",
       "0\r\nX: \u{0}\r\n\r\n", "0\r\n\rX", "10000000000000000\r\n", "00000000000000005\r\n", "ffffffffffffffff\r\n",
-      "8000000000000000\r\n",
+      "8000000000000000\r\n", "5;\r\nhello\r\n", "1f;\r\n", "5; \r\n", "5;a;\r\n", "5;a=\r\n", "5;=a\r\n",
+      "5;a=b c\r\n",
+      "5;a \r\n", "5;a=\"b\r\n", "5;a=\"b\"c\r\n", "5;a=\"b\\\r\n", "5;a,b\r\n", "0\r\nX\r\n\r\n", "0\r\n: a\r\n\r\n",
+      "0\r\nX Y: a\r\n\r\n", "0\r\nX : a\r\n\r\n", "0\r\nX: a\r\n b\r\n\r\n",
     ])
   func badChunks(text: String) {
     #expect(chunked(text) == "400")

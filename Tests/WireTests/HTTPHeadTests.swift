@@ -80,6 +80,36 @@ struct HTTPHeadTests {
     #expect(head.expectContinue && head.hasBody && head.connectionHasClose && !head.keepsAlive)
   }
 
+  @Test("the lines of a list are joined in their order, whatever stands between them and however they are spelled")
+  func joinedLines() throws {
+    let text =
+      "GET / HTTP/1.1\r\nX-Forwarded-For: 1.1.1.1\r\nCookie: a=1\r\nHost: h\r\nx-forwarded-for:\r\n"
+      + "COOKIE:  b=2; c=3 \r\nX-FORWARDED-FOR: 2.2.2.2, 3.3.3.3\r\nExpect: 100-continue\r\n"
+      + "Expect: , 100-Continue\r\n\r\n"
+    let head = try #require(HTTPTest.head(text))
+    let bytes = Array(text.utf8)
+    #expect(head.repeatsXForwardedFor && head.repeatsCookie && !head.repeatsAccessControlRequestHeaders)
+    #expect(head.expectContinue)
+    func joined(_ name: StaticString, _ separator: StaticString) -> String {
+      HTTPTest.written { head.appendLines(named: name, separator: separator, in: bytes.span, to: &$0) }
+    }
+    #expect(joined("x-forwarded-for", ",") == "1.1.1.1,,2.2.2.2, 3.3.3.3")
+    #expect(joined("cookie", "; ") == "a=1; b=2; c=3")
+    #expect(joined("host", ", ") == "h")
+    #expect(joined("x-nobody", ", ") == "")
+  }
+
+  @Test("a connection is not kept where a client that waits for 100 may leave its body out")
+  func unreadBody() throws {
+    let expecting = try #require(
+      HTTPTest.head("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"))
+    #expect(expecting.keepsAlive && !expecting.keepsAliveUnread)
+    let empty = try #require(HTTPTest.head("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n"))
+    #expect(empty.keepsAliveUnread)
+    let plain = try #require(HTTPTest.head("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n"))
+    #expect(plain.keepsAliveUnread)
+  }
+
   @Test("the authority of an absolute target replaces Host")
   func absoluteTarget() throws {
     let text = "GET http://b:8080?x HTTP/1.1\r\nHost: a\r\n\r\n"

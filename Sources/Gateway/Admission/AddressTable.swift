@@ -60,8 +60,9 @@ final class AddressTable: Sendable {
   /// Whether there is a limit at all.
   var isEnabled: Bool { !shards.isEmpty }
 
-  /// Counts a new connection, or says why it may not stay. The clock is monotonic and the same for all reactors.
-  func enter(_ address: PeerAddress, nowMilliseconds: UInt64) -> Admission {
+  /// Counts a connection, or says why it may not stay. One that `opens` anew takes from the rate. The clock is
+  /// monotonic and the same for all reactors.
+  func enter(_ address: PeerAddress, nowMilliseconds: UInt64, opens: Bool = true) -> Admission {
     if !isEnabled || isExempt(address) { return .admitted }
     let key = Self.key(address)
     let place = hash(key)
@@ -71,8 +72,10 @@ final class AddressTable: Sendable {
       if connectionsMax > 0 && entries[index].connections >= connectionsMax { return .tooMany }
       let rate = acceptsPerSecondMax
       let burst = rate.multipliedReportingOverflow(by: cost)
-      let isTaken = entries[index].bucket.take(
-        cost, rate: rate, burst: burst.overflow ? .max : burst.partialValue, nowMilliseconds: now)
+      let isTaken =
+        !opens
+        || entries[index].bucket.take(
+          cost, rate: rate, burst: burst.overflow ? .max : burst.partialValue, nowMilliseconds: now)
       if !isTaken { return .tooFast }
       entries[index].connections &+= 1
       return .admitted
@@ -125,7 +128,7 @@ final class AddressTable: Sendable {
 
   /// An IPv4 address whole, an IPv6 address by its first half. The IPv6 networks whose keys would be those of IPv4
   /// addresses, 0:ffff::/32, are reserved and nobody's.
-  private static func key(_ address: PeerAddress) -> UInt64 {
+  static func key(_ address: PeerAddress) -> UInt64 {
     address.high == 0 && address.low >> 32 == 0xFFFF ? address.low : address.high
   }
 

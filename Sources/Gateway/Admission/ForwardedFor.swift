@@ -1,4 +1,5 @@
-// Finds the client behind trusted proxies in `X-Forwarded-For`. Pure, allocation-free; the reactor's thread.
+// Finds the client behind trusted proxies in `X-Forwarded-For`. Pure; allocates only where the header came in several
+// lines; the reactor's thread.
 import Buffers
 import EventLoop
 import Wire
@@ -8,9 +9,21 @@ enum ForwardedFor {
   /// Most hops that are looked at: a longer chain of proxies of one's own is a loop.
   static let hopsMax = 32
 
+  /// The same for a request: several lines are one list, in their order (RFC 9110 5.3). Some proxies append to the line
+  /// that they were given, others add one of their own.
+  static func client(
+    _ head: HTTPRequestHead, _ bytes: Span<UInt8>, peer: PeerAddress, trusted: AddressRanges
+  ) -> PeerAddress {
+    guard let last = head.xForwardedFor else { return peer }
+    if !head.repeatsXForwardedFor { return client(bytes.extracting(last), peer: peer, trusted: trusted) }
+    var list = ByteBuffer(capacity: 256)
+    head.appendLines(named: "x-forwarded-for", separator: ",", in: bytes, to: &list)
+    return client(list.bytes, peer: peer, trusted: trusted)
+  }
+
   /// The address of the client: the right-most hop that is no trusted proxy.
   ///
-  /// `value` is the header's value, its last one where it stands there more than once. From a peer that is not trusted
+  /// `value` is the header's value, all of its lines joined. From a peer that is not trusted
   /// it is ignored. A hop that is no address ends the search with the hop to its right, the last one that a trusted
   /// proxy vouched for; so does the beginning of the list. Empty elements are skipped. The client's port is known from
   /// the peer alone, else it is 0.

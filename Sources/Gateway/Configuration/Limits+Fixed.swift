@@ -124,6 +124,8 @@ extension Limits {
 
   /// Bytes of answers that a client of plain HTTP may leave unread and still ask for more: a few pages of metrics.
   public static var httpBacklogBytesMax: Int { 65_536 }
+  /// Milliseconds at least between two looks at the pace of a request body that is late.
+  public static var bodyCheckMilliseconds: UInt64 { 1_000 }
   /// Connections over the limit that are being told so at the same time; more are reset without a word.
   public static var refusalsMax: Int { 512 }
   /// Milliseconds that a connection over the limit has to say what it wants to be refused.

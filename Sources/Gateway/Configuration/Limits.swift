@@ -19,8 +19,18 @@ public struct Limits: Sendable, Equatable {
   public var channelNameBytesMax = 255
   /// Longest `filters` value of one subscription in bytes of JSON.
   public var filterBytesMax = 4_096
-  /// Milliseconds from accept to the end of a request head and body, and to authentication where it comes later.
+  /// Milliseconds from accept, or from the first byte of a further request, to the end of the request head; and to
+  /// authentication where it comes later (HOSTILE 2).
   public var handshakeTimeoutMilliseconds = 10_000
+  /// Milliseconds in which a request body may come at any pace (HOSTILE 2).
+  public var bodyTimeoutMilliseconds = 10_000
+  /// Bytes in a second, on average from its first to its last, that a body must bring when it takes longer; 0 for no
+  /// such pace.
+  public var bodyBytesPerSecondMin = 4_096
+  /// Milliseconds that a body may take at most, whatever its pace.
+  public var bodyTimeoutMillisecondsMax = 120_000
+  /// Milliseconds that a plain HTTP connection may be kept open between two requests.
+  public var keepAliveMilliseconds = 75_000
   /// Milliseconds between our CLOSE and the reset of a peer that does not close.
   public var closeTimeoutMilliseconds = 5_000
   /// Milliseconds that a stopping gateway waits for its connections to flush and go.
@@ -172,7 +182,19 @@ extension Limits {
       reason: "Longest filters object in bytes. It is compared against every message of its channel."),
     LimitRule(
       name: "handshakeTimeoutMilliseconds", field: \.handshakeTimeoutMilliseconds, range: 100...600_000,
-      reason: "From accept to a complete request. A slow mobile link needs two or three seconds."),
+      reason: "From accept to a complete request head. A slow mobile link needs two or three seconds."),
+    LimitRule(
+      name: "bodyTimeoutMilliseconds", field: \.bodyTimeoutMilliseconds, range: 100...600_000,
+      reason: "For a request body at any pace (status 408). Then bodyBytesPerSecondMin counts."),
+    LimitRule(
+      name: "bodyBytesPerSecondMin", field: \.bodyBytesPerSecondMin, range: 0...1_073_741_824,
+      reason: "Bytes in a second of a body that takes longer, on average. A tenth of a poor mobile link."),
+    LimitRule(
+      name: "bodyTimeoutMillisecondsMax", field: \.bodyTimeoutMillisecondsMax, range: 100...3_600_000,
+      reason: "For a request body at most, whatever its pace (status 408)."),
+    LimitRule(
+      name: "keepAliveMilliseconds", field: \.keepAliveMilliseconds, range: 100...3_600_000,
+      reason: "Between two requests of a plain HTTP connection. Longer than the 60 s for which proxies keep theirs."),
     LimitRule(
       name: "closeTimeoutMilliseconds", field: \.closeTimeoutMilliseconds, range: 100...600_000,
       reason: "From our CLOSE to the reset of a peer that stays silent."),

@@ -56,6 +56,9 @@ struct EndpointBody {
     }
   }
 
+  /// The same member as it was sent; nil when it is absent.
+  func raw(_ index: Int) -> [UInt8]? { top[index].map { Array(bytes[$0.start..<$0.end]) } }
+
   /// Whether a `Content-Type` header says JSON: `application/json` or `application/…+json`, with any parameters.
   static func isJSON(_ contentType: String?) -> Bool {
     guard let type = contentType?.split(separator: ";", omittingEmptySubsequences: false).first else { return false }

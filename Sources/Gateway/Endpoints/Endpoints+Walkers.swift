@@ -33,7 +33,7 @@ extension Endpoints {
       case .registered: .json(201, ["message": "Successfully Registered!"])
       case .exists: .json(409, ["detail": "Already Exists!"])
       case .full: Self.busy(["detail": "No more users"])
-      case .unusable(let reason): Self.unprocessable("value_error", ["body", "password"], reason)
+      case .unusable(let reason): Self.unprocessable("value_error", ["body", "password"], reason, Self.hidden)
       case .busy: Self.busy(["detail": "Too many logins at the moment"])
       }
     }
@@ -68,37 +68,55 @@ extension Endpoints {
     } catch {
       switch error {
       case .malformed(let offset):
-        throw Invalid(answer: unprocessable("json_invalid", ["body", .integer(Int64(offset))], "JSON decode error"))
+        throw Invalid(
+          answer: unprocessable("json_invalid", ["body", .integer(Int64(offset))], "JSON decode error", [:]))
       case .notObject:
         let text = "Input should be a valid dictionary or object to extract fields from"
         throw Invalid(answer: unprocessable("model_attributes_type", ["body"], text))
       case .duplicate:
-        throw Invalid(answer: unprocessable("json_invalid", ["body", .integer(0)], "A member stands there twice"))
+        throw Invalid(
+          answer: unprocessable("json_invalid", ["body", .integer(0)], "A member stands there twice", [:]))
       }
     }
-    let email = try text(body.member(0), "email")
-    let password = try text(body.member(1), "password")
+    let email = try text(body, 0, "email")
+    let password = try text(body, 1, "password")
     if isNew {
       guard isEmail(email) else {
-        throw Invalid(
-          answer: unprocessable("value_error", ["body", "email"], "value is not a valid email address"))
+        let text = "value is not a valid email address"
+        throw Invalid(answer: unprocessable("value_error", ["body", "email"], text, .string(email)))
       }
       if password.isEmpty {
         let text = "String should have at least 1 character"
-        throw Invalid(answer: unprocessable("string_too_short", ["body", "password"], text))
+        throw Invalid(answer: unprocessable("string_too_short", ["body", "password"], text, ""))
       }
     }
     // Longer than any user's name: left as it is, it is nobody's.
     return Credentials(email: normalized(email), password: Array(password.utf8))
   }
 
-  private static func text(_ member: EndpointBody.Member, _ name: String) throws(Invalid) -> String {
-    switch member {
+  private static func text(_ body: EndpointBody, _ index: Int, _ name: String) throws(Invalid) -> String {
+    switch body.member(index) {
     case .text(let text): return text
-    case .absent: throw Invalid(answer: unprocessable("missing", ["body", .string(name)], "Field required"))
+    case .absent:
+      throw Invalid(answer: unprocessable("missing", ["body", .string(name)], "Field required", shown(body)))
     case .null, .other:
-      throw Invalid(answer: unprocessable("string_type", ["body", .string(name)], "Input should be a valid string"))
+      // A password that is a number is one all the same.
+      let input = name == "password" && body.member(index) != .null ? nil : body.raw(index)
+      let text = "Input should be a valid string"
+      throw Invalid(
+        answer: unprocessable("string_type", ["body", .string(name)], text, input.map { .raw($0) } ?? hidden))
     }
+  }
+
+  /// What stands for a password that was sent.
+  private static let hidden: JSONTree = "**********"
+
+  /// The members of a body that count, its password hidden.
+  private static func shown(_ body: EndpointBody) -> JSONTree {
+    var members: [(String, JSONTree)] = []
+    if let email = body.raw(0) { members.append(("email", .raw(email))) }
+    if body.raw(1) != nil { members.append(("password", hidden)) }
+    return .object(members)
   }
 
   /// A local part, an @, a domain with a dot, and nothing that no mail would go to.
@@ -117,9 +135,11 @@ extension Endpoints {
     return text[...at] + text[text.index(after: at)...].lowercased()
   }
 
-  /// A refusal of a body. What was sent is not repeated: it may hold a password.
-  private static func unprocessable(_ type: String, _ place: JSONTree, _ message: String) -> HTTPAnswer {
-    .json(
-      422, ["detail": [["type": .string(type), "loc": place, "msg": .string(message), "input": .null]]])
+  /// A refusal of a body. `input` is what was sent at `place`, as the dialect's clients expect; but no password is
+  /// repeated, nor a body that may be one.
+  private static func unprocessable(
+    _ type: String, _ place: JSONTree, _ message: String, _ input: JSONTree = .null
+  ) -> HTTPAnswer {
+    .json(422, ["detail": [["type": .string(type), "loc": place, "msg": .string(message), "input": input]]])
   }
 }

@@ -1,5 +1,6 @@
 // Runs the hashing of passwords on threads of its own, a few at a time. One for the gateway, any thread.
 import EventLoop
+import Synchronization
 
 /// A bounded queue of slow work. Its threads exist only while there is some: hashing on the threads that Swift's tasks
 /// share would keep every handler of the application waiting.
@@ -21,14 +22,31 @@ final class HashQueue: Sendable {
 
   private enum Admission { case start, wait, refuse }
 
+  /// Set when nobody waits for a job any more. Relaxed: a job that does not see it works in vain.
+  private final class Abandonment: Sendable {
+    let isOver = Atomic<Bool>(false)
+  }
+
   private let state = Lock(State())
 
   /// The outcome of `work`, which runs on one of the queue's threads; nil, at once, when too much waits already or the
-  /// system has no thread.
+  /// system has no thread; nil too when the task was cancelled before the work's turn came, which is then left out.
   func run<Outcome: Sendable>(_ work: @escaping @Sendable () -> Outcome) async -> Outcome? {
+    let abandonment = Abandonment()
+    return await withTaskCancellationHandler {
+      await enqueue(work, abandonment)
+    } onCancel: {
+      abandonment.isOver.store(true, ordering: .relaxed)
+    }
+  }
+
+  private func enqueue<Outcome: Sendable>(
+    _ work: @escaping @Sendable () -> Outcome, _ abandonment: Abandonment
+  ) async -> Outcome? {
     await withCheckedContinuation { continuation in
       let job = Job(
-        run: { continuation.resume(returning: work()) }, refuse: { continuation.resume(returning: nil) })
+        run: { continuation.resume(returning: abandonment.isOver.load(ordering: .relaxed) ? nil : work()) },
+        refuse: { continuation.resume(returning: nil) })
       let admission: Admission = state.withLock { state in
         if state.running < Self.runningMax {
           state.running += 1

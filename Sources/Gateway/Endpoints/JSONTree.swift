@@ -9,6 +9,8 @@ enum JSONTree: Sendable {
   case integer(Int64)
   case boolean(Bool)
   case null
+  /// JSON that has been checked, as it was sent.
+  case raw([UInt8])
   case array([JSONTree])
   /// Members in order.
   case object([(String, JSONTree)])
@@ -26,6 +28,7 @@ enum JSONTree: Sendable {
     case .integer(let number): out.append(decimal: Int(number))
     case .boolean(let flag): out.append(flag ? "true" as StaticString : "false")
     case .null: out.append("null" as StaticString)
+    case .raw(let text): out.append(text.span)
     case .array(let items):
       out.append("[" as StaticString)
       for (index, item) in items.enumerated() {

@@ -26,12 +26,19 @@ struct EngineExchange {
   /// The exchange of a request; `withOrigin: false` where its origin is not to be told that it is allowed.
   init(_ head: HTTPRequestHead, _ bytes: Span<UInt8>, withOrigin: Bool = true) {
     isUpgrade = head.hasUpgradeWebSocket
-    keepsAlive = head.keepsAlive && !isUpgrade
+    // Only of a POST is the body read before the answer.
+    keepsAlive = (head.method == .post ? head.keepsAlive : head.keepsAliveUnread) && !isUpgrade
     omitsBody = head.method == .head
     isPreflight = head.method == .options
     if withOrigin, let range = head.origin { origin = bytes.extracting(range).array }
     if isPreflight, let range = head.accessControlRequestHeaders {
-      requestHeaders = bytes.extracting(range).array
+      if head.repeatsAccessControlRequestHeaders {
+        var list = ByteBuffer()
+        head.appendLines(named: "access-control-request-headers", separator: ", ", in: bytes, to: &list)
+        requestHeaders = list.bytes.array
+      } else {
+        requestHeaders = bytes.extracting(range).array
+      }
     }
   }
 }

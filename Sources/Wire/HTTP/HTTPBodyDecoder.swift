@@ -6,7 +6,8 @@ import Buffers
 /// split.
 ///
 /// It keeps no bytes and needs none again: everything up to the position it reports may be thrown away. Chunk
-/// extensions and trailers are checked, bounded and ignored. After `end` or `failure` it repeats that answer.
+/// extensions and trailers are held to their grammar, bounded and ignored: a sender that writes anything else there may
+/// mean another framing than we read. After `end` or `failure` it repeats that answer.
 public struct HTTPBodyDecoder: Sendable, BitwiseCopyable {
   /// What the next bytes are. Every position is an offset into the bytes handed to `next`.
   public enum Step: Sendable, Equatable {
@@ -22,9 +23,11 @@ public struct HTTPBodyDecoder: Sendable, BitwiseCopyable {
 
   private enum State: UInt8 {
     case fixed
-    case sizeFirst, size, sizeBlank, sizeExtension, sizeLineFeed
+    case sizeFirst, size, sizeBlank, sizeLineFeed
+    case extensionFirst, extensionName, extensionNameBlank
+    case extensionValueFirst, extensionValue, extensionQuoted, extensionEscape, extensionQuotedEnd
     case data, dataReturn, dataLineFeed
-    case trailerFirst, trailer, trailerLineFeed, endLineFeed
+    case trailerFirst, trailerName, trailer, trailerLineFeed, endLineFeed
     case ended, failed
   }
 
@@ -66,6 +69,9 @@ public struct HTTPBodyDecoder: Sendable, BitwiseCopyable {
     allowance = UInt64(max(bytesMax, 0))
   }
 
+  /// The status that the body is refused with, as far as that is known; before any byte of it, from its length.
+  public var refusal: HTTPStatus? { state == .failed ? status : nil }
+
   /// Continues at `start` in `bytes`. Call it again from the end of each `data` until it says something else.
   public mutating func next(_ bytes: Span<UInt8>, from start: Int) -> Step {
     var position = max(start, 0)
@@ -100,7 +106,8 @@ public struct HTTPBodyDecoder: Sendable, BitwiseCopyable {
       digitCount = 0
       state = .size
       HTTPBytes.hexadecimal(byte) == nil ? fail(.badRequest) : readSize(byte)
-    case .size, .sizeBlank, .sizeExtension:
+    case .size, .sizeBlank, .extensionFirst, .extensionName, .extensionNameBlank, .extensionValueFirst, .extensionValue,
+      .extensionQuoted, .extensionEscape, .extensionQuotedEnd:
       readSize(byte)
     case .sizeLineFeed:
       expect(byte, HTTPBytes.lineFeed, then: remaining == 0 ? .trailerFirst : .data)
@@ -111,7 +118,7 @@ public struct HTTPBodyDecoder: Sendable, BitwiseCopyable {
       expect(byte, HTTPBytes.lineFeed, then: .sizeFirst)
     case .trailerFirst where byte == HTTPBytes.carriageReturn:
       state = .endLineFeed
-    case .trailerFirst, .trailer:
+    case .trailerFirst, .trailerName, .trailer:
       readTrailer(byte)
     case .trailerLineFeed:
       expect(byte, HTTPBytes.lineFeed, then: .trailerFirst)
@@ -123,10 +130,6 @@ public struct HTTPBodyDecoder: Sendable, BitwiseCopyable {
   }
 
   private mutating func readSize(_ byte: UInt8) {
-    if byte == HTTPBytes.carriageReturn && state != .sizeBlank {
-      sizeIsKnown()
-      return
-    }
     if state == .size, let digit = HTTPBytes.hexadecimal(byte) {
       digitCount += 1
       // Sixteen digits fill the 64 bits; more, even zeros in front, are refused.
@@ -134,17 +137,50 @@ public struct HTTPBodyDecoder: Sendable, BitwiseCopyable {
       remaining = remaining << 4 | UInt64(digit)
       return
     }
+    if byte == HTTPBytes.carriageReturn && mayEndSizeLine {
+      sizeIsKnown()
+      return
+    }
     overhead += 1
     if overhead > HTTPLimits.chunkExtensionBytesMax { return fail(.badRequest) }
-    if state == .sizeExtension {
-      if HTTPBytes.isControl(byte) && byte != HTTPBytes.tab { fail(.badRequest) }
-    } else if byte == 0x3B {
-      state = .sizeExtension
-    } else if HTTPBytes.isBlank(byte) {
-      // RFC 9112 7.1.1: blanks may come before the semicolon of an extension, and nowhere else.
-      state = .sizeBlank
-    } else {
-      fail(.badRequest)
+    if let next = stateInExtension(after: byte) { state = next } else { fail(.badRequest) }
+  }
+
+  /// Whether the size line may end here: behind the size, or a whole extension. Never behind blanks.
+  private var mayEndSizeLine: Bool {
+    switch state {
+    case .size, .extensionName, .extensionValue, .extensionQuotedEnd: true
+    default: false
+    }
+  }
+
+  /// RFC 9112 7.1.1: `*( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] )`; nil where `byte` breaks that.
+  private func stateInExtension(after byte: UInt8) -> State? {
+    let isBlank = HTTPBytes.isBlank(byte)
+    let isText = !HTTPBytes.isControl(byte) || byte == HTTPBytes.tab
+    switch state {
+    case .size, .sizeBlank, .extensionQuotedEnd:
+      return byte == 0x3B ? .extensionFirst : isBlank ? .sizeBlank : nil
+    case .extensionFirst:
+      return isBlank ? .extensionFirst : HTTPBytes.isToken(byte) ? .extensionName : nil
+    case .extensionName where HTTPBytes.isToken(byte):
+      return .extensionName
+    case .extensionName, .extensionNameBlank:
+      if byte == 0x3D { return .extensionValueFirst }
+      return byte == 0x3B ? .extensionFirst : isBlank ? .extensionNameBlank : nil
+    case .extensionValueFirst:
+      if byte == 0x22 { return .extensionQuoted }
+      return isBlank ? .extensionValueFirst : HTTPBytes.isToken(byte) ? .extensionValue : nil
+    case .extensionValue:
+      if HTTPBytes.isToken(byte) { return .extensionValue }
+      return byte == 0x3B ? .extensionFirst : isBlank ? .sizeBlank : nil
+    case .extensionQuoted:
+      if byte == 0x22 { return .extensionQuotedEnd }
+      return byte == 0x5C ? .extensionEscape : isText ? .extensionQuoted : nil
+    case .extensionEscape:
+      return isText ? .extensionQuoted : nil
+    default:
+      return nil
     }
   }
 
@@ -164,12 +200,18 @@ public struct HTTPBodyDecoder: Sendable, BitwiseCopyable {
   private mutating func readTrailer(_ byte: UInt8) {
     overhead += 1
     if overhead > HTTPLimits.trailerBytesMax { return fail(.requestHeaderFieldsTooLarge) }
-    if byte == HTTPBytes.carriageReturn {
-      state = .trailerLineFeed
-    } else if HTTPBytes.isControl(byte) && byte != HTTPBytes.tab {
-      fail(.badRequest)
-    } else {
+    switch state {
+    case .trailerName where byte == HTTPBytes.colon:
       state = .trailer
+    case .trailerFirst, .trailerName:
+      // A line without a name and a colon is no field.
+      if HTTPBytes.isToken(byte) { state = .trailerName } else { fail(.badRequest) }
+    default:
+      if byte == HTTPBytes.carriageReturn {
+        state = .trailerLineFeed
+      } else if HTTPBytes.isControl(byte) && byte != HTTPBytes.tab {
+        fail(.badRequest)
+      }
     }
   }
 

@@ -59,10 +59,19 @@ extension HTTPRequestHead {
     case .expect:
       // RFC 9110 10.1.1: an HTTP/1.0 expectation is ignored.
       if minorVersion == 0 { return nil }
-      expectContinue = text.equalsIgnoringCase("100-continue")
-      return expectContinue ? nil : .expectationFailed
+      return readExpect(bytes, value)
     default:
       break
+    }
+    return nil
+  }
+
+  /// A list, in one line or several; an expectation that nobody knows cannot be met.
+  private mutating func readExpect(_ bytes: Span<UInt8>, _ value: Range<Int>) -> HTTPStatus? {
+    var expectations = HTTPListIterator(value)
+    while let range = expectations.next(in: bytes) {
+      if !bytes.extracting(range).equalsIgnoringCase("100-continue") { return .expectationFailed }
+      expectContinue = true
     }
     return nil
   }

@@ -132,6 +132,9 @@ public struct HTTPRequestHead: Sendable {
 
   /// Whether the connection stays open after the response (RFC 9112 9.3).
   public var keepsAlive: Bool { !connectionHasClose && (minorVersion == 1 || connectionHasKeepAlive) }
+  /// The same for a response that is sent before the body has been read. A client that waits for `100 Continue` and is
+  /// refused instead may leave the body out, and then nobody could say what the next bytes are.
+  public var keepsAliveUnread: Bool { keepsAlive && !(expectContinue && hasBody) }
   /// Whether body bytes follow the head.
   public var hasBody: Bool { isChunked || (contentLength ?? 0) > 0 }
 
@@ -142,8 +145,11 @@ public struct HTTPRequestHead: Sendable {
   public var origin: Range<Int>? { self[.origin] }
   /// `Authorization`; a second one was refused.
   public var authorization: Range<Int>? { self[.authorization] }
-  /// The first `Cookie` line.
+  /// The first `Cookie` line. When `repeatsCookie`, more follow: `appendLines` joins them by `; ` (RFC 9113 8.2.3, which
+  /// lets clients of HTTP/2 split them and proxies pass them on so).
   public var cookie: Range<Int>? { self[.cookie] }
+  /// Whether there are more `Cookie` lines than the first.
+  public var repeatsCookie: Bool { isRepeated(.cookie) }
   /// `Content-Type`; a second one was refused.
   public var contentType: Range<Int>? { self[.contentType] }
   /// The first `Upgrade` line.
@@ -161,13 +167,32 @@ public struct HTTPRequestHead: Sendable {
   public var secWebSocketExtensions: Range<Int>? { self[.webSocketExtensions] }
   /// Whether there are more `Sec-WebSocket-Extensions` lines than the first.
   public var repeatsSecWebSocketExtensions: Bool { isRepeated(.webSocketExtensions) }
-  /// The **last** `X-Forwarded-For` line, because a proxy appends behind what the client sent. Believe it only from a
-  /// trusted peer (HOSTILE 12).
+  /// The **last** `X-Forwarded-For` line, because a proxy appends behind what the client sent. When
+  /// `repeatsXForwardedFor`, the list begins in earlier lines (RFC 9110 5.3): some proxies append to the line, some add
+  /// one. Believe it only from a trusted peer (HOSTILE 12).
   public var xForwardedFor: Range<Int>? { self[.forwardedFor] }
+  /// Whether there are more `X-Forwarded-For` lines than the last.
+  public var repeatsXForwardedFor: Bool { isRepeated(.forwardedFor) }
   /// The last `X-Forwarded-Proto` line; see `xForwardedFor`.
   public var xForwardedProto: Range<Int>? { self[.forwardedProto] }
   /// `Access-Control-Request-Method`: present in a CORS preflight.
   public var accessControlRequestMethod: Range<Int>? { self[.corsMethod] }
-  /// `Access-Control-Request-Headers`: the first line.
+  /// `Access-Control-Request-Headers`: the first line. When `repeatsAccessControlRequestHeaders`, the list goes on.
   public var accessControlRequestHeaders: Range<Int>? { self[.corsHeaders] }
+  /// Whether there are more `Access-Control-Request-Headers` lines than the first.
+  public var repeatsAccessControlRequestHeaders: Bool { isRepeated(.corsHeaders) }
+
+  /// Appends the values of all lines named `name`, given in lower case, with `separator` between them. For the cold
+  /// path of a field that came in several lines; `bytes` must be those that the head was parsed from.
+  public func appendLines(
+    named name: StaticString, separator: StaticString, in bytes: Span<UInt8>, to buffer: inout ByteBuffer
+  ) {
+    var lines = HTTPHeaderIterator(self)
+    var isFirst = true
+    while let value = lines.next(named: name, in: bytes) {
+      if !isFirst { buffer.append(separator) }
+      isFirst = false
+      buffer.append(bytes.extracting(value))
+    }
+  }
 }

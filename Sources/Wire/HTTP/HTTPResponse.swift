@@ -19,6 +19,8 @@ public struct HTTPResponse: Sendable {
   public var omitsBody = false
   /// The value of `Allow`, which RFC 9110 15.5.6 wants in a 405.
   public var allow: StaticString?
+  /// The time for `Date`, which RFC 9110 6.6.1 wants in every response of a server with a clock; nil leaves it out.
+  public var date: HTTPDate?
   /// Seconds for `Retry-After`, in a 503 or 429.
   public var retryAfterSeconds: Int?
   /// More header lines, each with its CRLF.
@@ -53,6 +55,11 @@ public struct HTTPResponse: Sendable {
     buffer.append(0x20)
     buffer.append(status.reason)
     buffer.append("\r\n")
+    if let date {
+      buffer.append("Date: ")
+      date.append(to: &buffer)
+      buffer.append("\r\n")
+    }
     if let contentType, !status.forbidsBody {
       buffer.append("Content-Type: ")
       buffer.append(contentType)

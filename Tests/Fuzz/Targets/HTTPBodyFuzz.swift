@@ -96,9 +96,7 @@ enum HTTPBodyFuzz {
       guard let size = line() else { return nil }
       let digits = size.prefix { Character(Unicode.Scalar($0)).isHexDigit }
       let tail = size[digits.endIndex...]
-      let text = tail.drop { $0 == 0x20 || $0 == 0x09 }
-      guard tail.isEmpty || text.first == 0x3B, !tail.contains(where: { ($0 < 0x20 && $0 != 0x09) || $0 == 0x7F }),
-        digits.count <= 16, let count = Int(String(decoding: digits, as: UTF8.self), radix: 16)
+      guard isExtensions(tail), digits.count <= 16, let count = Int(String(decoding: digits, as: UTF8.self), radix: 16)
       else { return nil }
       overhead += tail.count
       if overhead > 1024 || count > bytesMax - body.count { return nil }
@@ -113,8 +111,50 @@ enum HTTPBodyFuzz {
       guard let trailer = line() else { return nil }
       if trailer.isEmpty { return Outcome(body: body, end: rest.startIndex) }
       if trailer.contains(where: { ($0 < 0x20 && $0 != 0x09) || $0 == 0x7F }) { return nil }
+      guard let colon = trailer.firstIndex(of: 0x3A), colon > trailer.startIndex,
+        trailer[..<colon].allSatisfy(isTokenByte)
+      else { return nil }
       trailerBytes += trailer.count + 1
       if trailerBytes > 4096 { return nil }
     }
+  }
+
+  private static func isTokenByte(_ byte: UInt8) -> Bool {
+    byte > 0x20 && byte < 0x7F && !"\"(),/:;<=>?@[\\]{}".utf8.contains(byte)
+  }
+
+  /// Whether `tail` is any number of chunk extensions: `BWS ; BWS name [BWS = BWS value]`.
+  private static func isExtensions(_ tail: ArraySlice<UInt8>) -> Bool {
+    var rest = tail
+    func blanks() { rest = rest.drop { $0 == 0x20 || $0 == 0x09 } }
+    func token() -> Bool {
+      let name = rest.prefix(while: isTokenByte)
+      rest = rest.dropFirst(name.count)
+      return !name.isEmpty
+    }
+    while !rest.isEmpty {
+      blanks()
+      guard rest.popFirst() == 0x3B else { return false }
+      blanks()
+      guard token() else { return false }
+      let afterName = rest
+      blanks()
+      guard rest.first == 0x3D else {
+        rest = afterName
+        continue
+      }
+      rest = rest.dropFirst()
+      blanks()
+      if rest.first != 0x22 {
+        guard token() else { return false }
+        continue
+      }
+      rest = rest.dropFirst()
+      while let byte = rest.popFirst(), byte != 0x22 {
+        let text = byte == 0x5C ? rest.popFirst() : byte
+        guard let text, text >= 0x20 || text == 0x09, text != 0x7F, !rest.isEmpty else { return false }
+      }
+    }
+    return true
   }
 }
