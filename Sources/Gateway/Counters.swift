@@ -91,6 +91,7 @@ struct Counters {
   private var values = [32 of UInt64](repeating: 0)
   private(set) var closes = [32 of UInt64](repeating: 0)
   private(set) var refusals = [32 of UInt64](repeating: 0)
+  private(set) var denials = [32 of UInt64](repeating: 0)
   private(set) var lag = [13 of UInt64](repeating: 0)
   private(set) var lagNanoseconds: UInt64 = 0
   private(set) var lagMaxNanoseconds: UInt64 = 0
@@ -108,6 +109,8 @@ struct Counters {
   mutating func countClose(_ reason: CloseReason) { closes[Int(reason.rawValue)] &+= 1 }
 
   mutating func countRefusal(_ refusal: Refusal) { refusals[Int(refusal.rawValue)] &+= 1 }
+
+  mutating func countDenial(_ denial: Denial) { denials[Int(denial.rawValue)] &+= 1 }
 
   /// Records how long one turn of the loop took, which is how long a ready socket may have had to wait.
   @inline(__always)
@@ -142,19 +145,21 @@ struct Counters {
     }
   }
 
-  // The published form: values, closes, refusals, lag buckets, lag sum, lag maximum.
+  // The published form: values, closes, refusals, lag buckets, lag sum, lag maximum, denials.
   static let closeWords = 32
   static let refusalWords = 64
   static let lagWords = 96
   static let lagSumWord = 109
   static let lagMaxWord = 110
-  static let wordCount = 111
+  static let denialWords = 111
+  static let wordCount = 143
 
   /// Copies everything where other threads may read it.
   func publish(to words: AtomicWords) {
     for index in 0..<32 { words.store(index, values[index]) }
     for index in 0..<32 { words.store(Self.closeWords + index, closes[index]) }
     for index in 0..<32 { words.store(Self.refusalWords + index, refusals[index]) }
+    for index in 0..<32 { words.store(Self.denialWords + index, denials[index]) }
     for index in 0..<Self.lagBuckets { words.store(Self.lagWords + index, lag[index]) }
     words.store(Self.lagSumWord, lagNanoseconds)
     words.store(Self.lagMaxWord, lagMaxNanoseconds)

@@ -18,6 +18,7 @@ struct MetricsPage {
     }
     appendCloses(&text)
     appendRefusals(&text)
+    appendDenials(&text)
     appendLag(&text)
     appendHandlers(&text)
     if let counters = shared.extensions.counters { appendBackends(counters, &text) }
@@ -43,6 +44,17 @@ struct MetricsPage {
       for refusal in Refusal.allCases {
         let count = words.load(Counters.refusalWords + Int(refusal.rawValue))
         text += "martlet_refusals_total{reactor=\"\(reactor)\",reason=\"\(refusal.label)\"} \(count)\n"
+      }
+    }
+  }
+
+  private func appendDenials(_ text: inout String) {
+    header(
+      &text, "denials_total", "Credentials and origins that were not accepted, by what was wrong with them.", "counter")
+    for (reactor, words) in shared.metrics.enumerated() {
+      for denial in Denial.allCases {
+        let count = words.load(Counters.denialWords + Int(denial.rawValue))
+        text += "martlet_denials_total{reactor=\"\(reactor)\",reason=\"\(denial.label)\"} \(count)\n"
       }
     }
   }

@@ -7,7 +7,7 @@ import Wire
 extension Shard where Kernel: ~Copyable {
   /// Starts the closing handshake from this side: everything queued before is still sent, then the close frame. The
   /// connection leaves its topics at once.
-  mutating func close(_ slot: UInt32, _ reason: CloseReason, _ text: StaticString) {
+  mutating func close(_ slot: UInt32, _ reason: CloseReason, _ text: StaticString, _ denial: Denial? = nil) {
     // First the run: it may find this very connection too slow and close it.
     closeRun()
     guard connections[slot].phase == .open else { return }
@@ -18,7 +18,7 @@ extension Shard where Kernel: ~Copyable {
       outbox.enqueue(frame, on: &connections[slot].outbound)
       markDirty(slot)
     }
-    logClose(slot, reason)
+    logClose(slot, reason, denial)
     finish(slot, reason)
   }
 
@@ -32,6 +32,7 @@ extension Shard where Kernel: ~Copyable {
     let frame = FrameEncoder.append(.close, nameScratch, to: &outbox)
     outbox.enqueue(frame, on: &connections[slot].outbound)
     markDirty(slot)
+    logClose(slot, .client)
     finish(slot, .client)
   }
 
@@ -118,14 +119,6 @@ extension Shard where Kernel: ~Copyable {
     default:
       network.close(connection.fd)
     }
-  }
-
-  @inline(never)
-  mutating func logClose(_ slot: UInt32, _ reason: CloseReason) {
-    let client = connections[slot].client
-    log.log(
-      reason.rule.level, "connection-closed", reason: reason.label, nowMilliseconds: Int(now),
-      [("client", .text(client.description))])
   }
 
   // MARK: Stopping

@@ -215,6 +215,7 @@ extension Shard where Kernel: ~Copyable {
   mutating func acceptEngine(_ slot: UInt32, _ head: HTTPRequestHead, _ bytes: Span<UInt8>, as role: Role) -> Bool {
     switch WebSocketUpgrade.check(head, bytes) {
     case .accept(let key):
+      connections[slot].mount = Connection.engineMount
       let deflate = negotiateDeflate(head, bytes)
       acceptUpgrade(slot, bytes.extracting(key), role, deflate, nil)
       if let deflate { enableDeflate(slot, deflate) }
