@@ -13,7 +13,9 @@ struct MetricsPage {
     for counter in Counter.allCases {
       header(&text, counter.name, counter.help, counter.isGauge ? "gauge" : "counter")
       for (reactor, words) in shared.metrics.enumerated() {
-        text += "martlet_\(counter.name){reactor=\"\(reactor)\"} \(words.load(counter.rawValue))\n"
+        let value = words.load(counter.rawValue)
+        let shown = counter == .busyNanoseconds ? decimal(value) : String(value)
+        text += "martlet_\(counter.name){reactor=\"\(reactor)\"} \(shown)\n"
       }
     }
     appendCloses(&text)
@@ -102,7 +104,7 @@ struct MetricsPage {
       text += "martlet_\(name)_sum{reactor=\"\(reactor)\"} \(decimal(words.load(Counters.lagSumWord)))\n"
       text += "martlet_\(name)_count{reactor=\"\(reactor)\"} \(total)\n"
     }
-    header(&text, "event_loop_lag_max_seconds", "The longest turn of the event loop since the start.", "gauge")
+    header(&text, "event_loop_lag_max_seconds", "The longest turn of the event loop in the last minute.", "gauge")
     for (reactor, words) in shared.metrics.enumerated() {
       text += "martlet_event_loop_lag_max_seconds{reactor=\"\(reactor)\"} \(decimal(words.load(Counters.lagMaxWord)))\n"
     }

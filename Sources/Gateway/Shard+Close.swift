@@ -87,8 +87,8 @@ extension Shard where Kernel: ~Copyable {
     if connection.phase == .open { logClose(slot, reason) }
     // A connection that was already ending keeps the reason for which it ends.
     let isEnding = connection.phase == .closing || connection.phase == .lingering
-    counters.countClose(isEnding ? connection.reason : reason)
-    if shared.listeners[Int(connection.listener)].isAdmin { adminCount -= 1 }
+    let isAdmin = shared.listeners[Int(connection.listener)].isAdmin
+    if isAdmin { adminCount -= 1 } else { counters.countClose(isEnding ? connection.reason : reason) }
     topics.unsubscribeAll(&connections[slot].subscriptions)
     if connection.role == .events { leavePersonalRooms(slot) }
     outbox.clear(&connections[slot].outbound)
@@ -108,7 +108,7 @@ extension Shard where Kernel: ~Copyable {
     timers.cancel(slot)
     let token = connections.token(of: slot)
     connections.remove(slot)
-    shared.leaveConnection()
+    if !isAdmin { shared.leaveConnection() }
     if connection.engine != Pool<EngineSession>.none { leaveEngine(connection, token, reason) }
     if connection.fd < 0 { return }
     switch reason {
@@ -122,6 +122,25 @@ extension Shard where Kernel: ~Copyable {
   }
 
   // MARK: Stopping
+
+  /// The reactor ends: closes what is left, and tells everyone who waits for something of it.
+  mutating func abandon() {
+    closeListeners(andAdmin: true)
+    // From now on commands are refused. Of those that waited, the waiters are told; a connection on its way here is
+    // nobody else's.
+    for case .adopt(let handover) in commands.close() {
+      if handover.isAdmitted { shared.addresses.leave(handover.client) }
+      shared.leaveConnection()
+      network.close(handover.fd)
+    }
+    var left = 0
+    for slot in 0..<UInt32(connections.indexEnd) where connections.isLive(slot) {
+      if !shared.listeners[Int(connections[slot].listener)].isAdmin { left += 1 }
+      drop(slot, .goingAway)
+    }
+    shared.leave(left)
+    closeReserve()
+  }
 
   /// One turn of stopping: no new connections, 1001 to every WebSocket, the end for everything else.
   mutating func drain() {

@@ -36,7 +36,7 @@ final class SimulatedReactor {
     shard = Shard(
       number: number, shared: shared, network: SimulatedNetwork(world: world, reactor: number), links: links,
       listenerFds: fds)
-    shard.registerListeners()
+    _ = shard.registerListeners()
   }
 
   /// Whether a step of it is possible now.

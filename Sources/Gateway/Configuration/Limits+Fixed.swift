@@ -108,6 +108,11 @@ extension Limits {
   /// Seconds in `Retry-After` of a 503.
   public static var retryAfterSeconds: Int { 5 }
 
+  // MARK: Stopping
+
+  /// Milliseconds that a gateway which is told to end at once gives its log: a disk writes in less.
+  static var lastWordsMilliseconds: Int { 200 }
+
   // MARK: Hooks
 
   /// Events of connections' lives that wait to be told to hooks; the newest are dropped. A minute of a busy gateway's
