@@ -65,7 +65,7 @@ public final class GatewayServer: Sendable {
     do {
       server = try GatewayServer(configuration, logger: logger, extensions: extensions)
     } catch {
-      logger.log(.error, "start-failed", [("error", .text("\(error)"))])
+      logger.log(.error, "start-failed", [("error", .text(ErrorText.of(error)))])
       logger.flush()
       return 1
     }
@@ -143,6 +143,10 @@ public final class GatewayServer: Sendable {
         ("reactors", .integer(reactors)), ("descriptors", .integer(descriptors)),
         ("connectionsMax", .integer(connectionsMax)),
       ])
+    let ignored = configuration.ignoredEnvironment
+    if !ignored.isEmpty {
+      logger.log(.info, "environment-ignored", [("names", .text(ignored.joined(separator: " ")))])
+    }
     try start(opened.fds, pinned: configuration.pinsReactors, threadName)
   }
 
@@ -174,7 +178,8 @@ public final class GatewayServer: Sendable {
           try shard.serve()
         } catch {
           for fd in own where fd >= 0 { System.close(fd) }
-          shared.logger.log(.error, "reactor-failed", [("reactor", .integer(number)), ("error", .text("\(error)"))])
+          shared.logger.log(
+            .error, "reactor-failed", [("reactor", .integer(number)), ("error", .text(ErrorText.of(error)))])
           // Half a gateway would serve some clients and not others.
           shared.stop()
         }
