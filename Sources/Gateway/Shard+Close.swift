@@ -88,7 +88,10 @@ extension Shard where Kernel: ~Copyable {
     // A connection that was already ending keeps the reason for which it ends.
     let isEnding = connection.phase == .closing || connection.phase == .lingering
     let isAdmin = shared.listeners[Int(connection.listener)].isAdmin
-    if isAdmin { adminCount -= 1 } else { counters.countClose(isEnding ? connection.reason : reason) }
+    let told = isEnding ? connection.reason : reason
+    // A scrape that ends in order is nothing that a client did; one that breaks a limit is counted.
+    if !isAdmin || told.rule.level > .debug { counters.countClose(told) }
+    if isAdmin { adminCount -= 1 }
     topics.unsubscribeAll(&connections[slot].subscriptions)
     if connection.role == .events { leavePersonalRooms(slot) }
     outbox.clear(&connections[slot].outbound)

@@ -64,6 +64,19 @@ extension EndToEnd {
       }
     }
 
+    @Test("a reactor that cannot have its share of a Unix-domain socket is a start error, and the socket's file goes")
+    func tooFewDescriptors() throws {
+      let directory = try GatewayProcess.temporaryDirectory()
+      defer { try? FileManager.default.removeItem(at: directory) }
+      let path = directory.appendingPathComponent("gateway.sock").path
+      let end = try GatewayProcess.run(
+        ["serve", "--reactors", "64", "--no-admin", "--unix", path], descriptors: 64)
+      #expect(end.status == 1)
+      let reason = "cannot listen on unix:\(path): fcntl: Too many open files"
+      #expect(end.log.contains("start-failed") && end.log.contains(reason), "\(end.log)")
+      #expect(!FileManager.default.fileExists(atPath: path))
+    }
+
     @Test("what Kubernetes sets for a service of this name is passed over in one line")
     func kubernetes() throws {
       let environment = [

@@ -47,7 +47,23 @@ struct ChatBotTests {
     try walker.send(#"{"type":"walker","walker":"greet","response":true,"context":{"name":"Bo"}}"#)
     #expect(JSON(try walker.nextText()) == JSON(#"{"type":"chat","text":"Bo is here"}"#))
     #expect(JSON(try walker.nextText()) == JSON(#"{"status":200,"reports":["Hello, Bo!"]}"#))
-    #expect(gateway.stop().status == 0)
+    ThisProcess.signal(gateway.id, 10)
+    #expect(eventually { gateway.log.contains("signal-ignored signal=10") })
+    // Clients that read do not close by themselves here: a second signal does not wait for them.
+    gateway.terminate()
+    #expect(eventually { gateway.log.contains("stopping signal=15 connections=3") })
+    #expect(scores.next() == .close(1001, "server stopping"))
+    ThisProcess.signal(gateway.id, 2)
+    let end = gateway.waitForEnd()
+    #expect(end.status == 130 && end.log.contains("stopped-at-once signal=2"), "\(end.log)")
+  }
+
+  @Test("one signal stops it in order")
+  func stop() throws {
+    let gateway = try GatewayProcess(
+      executable: URL(fileURLWithPath: build()), ["--dev", "--port=0", "--admin-port=0", "--reactors", "1"])
+    let end = gateway.stop()
+    #expect(end.status == 0 && end.log.contains("stopped connectionsLeft=0"), "\(end.log)")
   }
 
   @Test("a mistake is one line on standard error and status 1; --help is help and status 0")
