@@ -103,6 +103,9 @@ final class SimulatedReactor {
 
   // MARK: What is left
 
+  /// Ends it as it is.
+  func abandon() { shard.abandon() }
+
   var connectionCount: Int { shard.connections.count }
   func counter(_ counter: Counter) -> Int { Int(clamping: shard.counters[counter]) }
   func closes(_ reason: CloseReason) -> Int { Int(clamping: shard.counters.closes[Int(reason.rawValue)]) }

@@ -63,6 +63,17 @@ struct SimulationTests {
     #expect(one.hash != other.hash)
   }
 
+  @Test(
+    "reactors that end in the middle of everything close all that they have", arguments: 1...12 as ClosedRange<UInt64>)
+  func abandoned(seed: UInt64) throws {
+    let simulation = try Simulation(seed: seed, steps: 2_000, engineClients: seed % 2 == 0 ? 4 : 0)
+    let end = simulation.runAbandoned()
+    // What is only looked at in a turn may wait there for one that does not come.
+    let ofTurns: Set = ["dirty", "ready", "waiting bytes", "posts in overflow"]
+    for (name, count) in end.leftovers where !ofTurns.contains(name) { #expect(count == 0, "\(name)") }
+    #expect(end.descriptors == 0)
+  }
+
   @Test("a reactor that may not watch its listeners does not begin to serve, and keeps nothing")
   func listenersRefused() throws {
     let world = try SimulatedWorld(reactorCount: 1, profile: WorldProfile(), random: SimulationRandom(seed: 1))
