@@ -231,11 +231,14 @@ public enum System {
     let fd = socket(Int32(address.ss_family), Int32(SOCK_STREAM.rawValue) | O_NONBLOCK | O_CLOEXEC, 0)
     guard fd >= 0 else { throw SystemError(call: "socket", number: clinux_errno()) }
     setOption(fd, level: SOL_SOCKET, name: SO_REUSEADDR, value: 1)
-    setOption(fd, level: SOL_SOCKET, name: SO_REUSEPORT, value: 1)
+    guard setOption(fd, level: SOL_SOCKET, name: SO_REUSEPORT, value: 1) else { throw closing(fd, "setsockopt") }
     setOption(fd, level: Int32(IPPROTO_TCP), name: TCP_NODELAY, value: 1)
     setOption(fd, level: Int32(IPPROTO_TCP), name: TCP_NOTSENT_LOWAT, value: unsentBytesMax)
     if Int32(address.ss_family) == AF_INET6 {
-      setOption(fd, level: Int32(IPPROTO_IPV6), name: IPV6_V6ONLY, value: host == "::" ? 0 : 1)
+      let isRestricted: Int32 = host == "::" ? 0 : 1
+      guard setOption(fd, level: Int32(IPPROTO_IPV6), name: IPV6_V6ONLY, value: isRestricted) else {
+        throw closing(fd, "setsockopt")
+      }
     }
     var copy = address
     // SAFETY: `length` is the size of the address family stored in `copy`.
