@@ -81,7 +81,7 @@ extension Shard where Kernel: ~Copyable {
     if connection.role == .none { return [] }
     var fields: [(StaticString, LogValue)] = [("dialect", .text((connection.role.dialect ?? .events).name))]
     if let user { fields.append(("user", .text(user))) }
-    fields.append(("milliseconds", .integer(milliseconds)))
+    fields.append(("durationMilliseconds", .integer(milliseconds)))
     return fields
   }
 
