@@ -56,6 +56,24 @@ public enum JWTError: Error, Sendable, Equatable, CaseIterable {
   case missingSubject
 }
 
+extension JWTError: CustomStringConvertible {
+  /// A clause for a log.
+  public var description: String {
+    switch self {
+    case .tooLong: "the token is too long"
+    case .malformed: "not a token"
+    case .algorithm: "the token is not signed with HS256"
+    case .header: "the token's header asks for something that is not known"
+    case .signature: "the token's signature is wrong"
+    case .claims: "the token's claims cannot be read"
+    case .expired: "the token has expired"
+    case .notYetValid: "the token is not valid yet"
+    case .missingExpiry: "the token has no expiry"
+    case .missingSubject: "the token names nobody"
+    }
+  }
+}
+
 /// An HMAC secret. Printing, interpolating or mirroring one never shows it.
 public struct JWTKey: Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
   /// Below this a secret can be guessed: RFC 7518 section 3.2 asks for a key as long as the hash. Outside `--dev` the

@@ -3,13 +3,21 @@
 import Buffers
 
 /// Why a table of static tokens was refused. Names users, never tokens.
-public enum StaticTokensError: Error, Sendable, Equatable {
+public enum StaticTokensError: Error, Sendable, Equatable, CustomStringConvertible {
   /// More than `StaticTokens.entriesMax`.
   case tooMany
   /// An empty token or an empty user.
   case empty(user: String)
   /// The token of this user stands in the table twice.
   case duplicate(user: String)
+
+  public var description: String {
+    switch self {
+    case .tooMany: "more than \(StaticTokens.entriesMax) tokens"
+    case .empty: "a token or a user is empty"
+    case .duplicate: "a token stands there twice"
+    }
+  }
 }
 
 /// Literal tokens, for sample clients and tests that cannot sign one.

@@ -86,6 +86,23 @@ public enum CourierError: Error, Sendable, Equatable {
   case stopped
 }
 
+extension CourierError: CustomStringConvertible {
+  /// A clause for a log.
+  public var description: String {
+    switch self {
+    case .queueFull: "too many requests to this back end wait already"
+    case .cannotConnect(let why): "no connection: \(why)"
+    case .timedOut: "no whole answer in time"
+    case .tooLarge: "the answer is longer than it may be"
+    case .interrupted(let why): "the answer broke off: \(why)"
+    case .cancelled: "nobody waits for the answer any more"
+    case .status(let status): "it answered with status \(status)"
+    case .badResponse(let why): "not an answer that can be used: \(why)"
+    case .stopped: "the gateway is stopping"
+    }
+  }
+}
+
 /// What is fixed, with reasons.
 enum CourierLimits {
   /// Bytes that lie ready for a reader before the connection is left alone: four of libcurl's buffers.

@@ -14,8 +14,9 @@ public struct ServerSentEvent: Sendable, Equatable {
 }
 
 /// An event is longer than the parser may keep.
-public struct EventTooLong: Error, Equatable {
+public struct EventTooLong: Error, Equatable, CustomStringConvertible {
   public init() {}
+  public var description: String { "an event of the stream is longer than it may be" }
 }
 
 /// Collects pieces, cut anywhere, and gives complete events.

@@ -71,20 +71,41 @@ static inline void clinux_map_blocks_from(int bytes) {
 
 static inline void clinux_ignore_sigpipe(void) { signal(SIGPIPE, SIG_IGN); }
 
-// Where the handler of termination signals writes the signal's number, as an eventfd takes it. Only EventLoop's one file uses it.
+// The pipe into which the handler of signals writes their numbers, a byte each. Only EventLoop's Signals.swift uses it.
 static volatile int clinux_signal_fd = -1;
 static void clinux_on_signal(int number) {
   int saved = errno;
-  uint64_t value = (uint64_t)number;
-  if (write(clinux_signal_fd, &value, sizeof value) < 0) { /* a full eventfd already says it */ }
+  unsigned char value = (unsigned char)number;
+  if (write(clinux_signal_fd, &value, 1) < 0) { /* a full pipe already says it */ }
   errno = saved;
 }
-static inline int clinux_catch_termination(int fd) {
-  struct sigaction action = {0};
+static inline void clinux_write_signals_to(int fd) { clinux_signal_fd = fd; }
+
+// Catches a signal; with `only_default`, one that the program has no handler for and does not ignore.
+static inline int clinux_catch(int number, int only_default) {
+  struct sigaction action = {0}, before = {0};
+  if (only_default && (sigaction(number, NULL, &before) != 0 || before.sa_handler != SIG_DFL)) return 0;
   action.sa_handler = clinux_on_signal;
   action.sa_flags = SA_RESTART;
-  clinux_signal_fd = fd;
-  return sigaction(SIGTERM, &action, NULL) | sigaction(SIGINT, &action, NULL) | sigaction(SIGHUP, &action, NULL);
+  return sigaction(number, &action, NULL);
+}
+
+// Ends the process by a signal, as if nothing had ever caught or blocked it. Returns where even that fails.
+static inline void clinux_end_by(int number) {
+  sigset_t set;
+  signal(number, SIG_DFL);
+  sigemptyset(&set);
+  sigaddset(&set, number);
+  pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+  kill(getpid(), number);
+  pthread_kill(pthread_self(), number);
+}
+
+static inline int clinux_pipe(int *ends) {
+  if (pipe(ends) != 0) return -1;
+  fcntl(ends[0], F_SETFD, FD_CLOEXEC);
+  fcntl(ends[1], F_SETFD, FD_CLOEXEC);
+  return fcntl(ends[1], F_SETFL, O_NONBLOCK);
 }
 
 // Epoll tokens are opaque 64-bit values here; the union of epoll_data is only ever used as u64.

@@ -16,11 +16,14 @@ public struct SystemError: Error, Sendable, CustomStringConvertible {
     self.number = number
   }
 
-  public var description: String {
+  public var description: String { "\(call): \(reason)" }
+
+  /// What the system says of the number: `Address already in use`.
+  public var reason: String {
     var text = [CChar](repeating: 0, count: 128)
     // SAFETY: the POSIX form writes a terminated string of at most `text.count` bytes.
-    guard unsafe strerror_r(number, &text, text.count) == 0 else { return "\(call): error \(number)" }
-    return "\(call): \(String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self))"
+    guard unsafe strerror_r(number, &text, text.count) == 0 else { return "error \(number)" }
+    return String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
   }
 }
 
@@ -184,6 +187,13 @@ public enum System {
     return peerAddress(storage).port
   }
 
+  /// The port that the system chose for a socket, in host order.
+  public static func boundPort(of fd: Int32) throws(SystemError) -> UInt16 {
+    let port = boundPort(fd)
+    if port == 0 { throw SystemError(call: "getsockname", number: clinux_errno()) }
+    return port
+  }
+
   static func peerAddress(_ storage: sockaddr_storage) -> PeerAddress {
     let family = Int32(storage.ss_family)
     // SAFETY: sockaddr_storage is large and aligned enough for every address family.
@@ -221,11 +231,14 @@ public enum System {
     let fd = socket(Int32(address.ss_family), Int32(SOCK_STREAM.rawValue) | O_NONBLOCK | O_CLOEXEC, 0)
     guard fd >= 0 else { throw SystemError(call: "socket", number: clinux_errno()) }
     setOption(fd, level: SOL_SOCKET, name: SO_REUSEADDR, value: 1)
-    setOption(fd, level: SOL_SOCKET, name: SO_REUSEPORT, value: 1)
+    guard setOption(fd, level: SOL_SOCKET, name: SO_REUSEPORT, value: 1) else { throw closing(fd, "setsockopt") }
     setOption(fd, level: Int32(IPPROTO_TCP), name: TCP_NODELAY, value: 1)
     setOption(fd, level: Int32(IPPROTO_TCP), name: TCP_NOTSENT_LOWAT, value: unsentBytesMax)
     if Int32(address.ss_family) == AF_INET6 {
-      setOption(fd, level: Int32(IPPROTO_IPV6), name: IPV6_V6ONLY, value: host == "::" ? 0 : 1)
+      let isRestricted: Int32 = host == "::" ? 0 : 1
+      guard setOption(fd, level: Int32(IPPROTO_IPV6), name: IPV6_V6ONLY, value: isRestricted) else {
+        throw closing(fd, "setsockopt")
+      }
     }
     var copy = address
     // SAFETY: `length` is the size of the address family stored in `copy`.
@@ -261,8 +274,11 @@ public enum System {
       let answer = unsafe clinux_connect(probe, &copy, length)
       let failure = clinux_errno()
       close(probe)
-      guard answer != 0 && failure == ECONNREFUSED else { throw SystemError(call: "bind", number: EADDRINUSE) }
-      unlink(path: path)
+      // A full queue of a listener that is there says EAGAIN.
+      if answer == 0 || failure == EAGAIN { throw SystemError(call: "bind", number: EADDRINUSE) }
+      guard failure == ECONNREFUSED else { throw SystemError(call: "connect", number: failure) }
+      let code = unlink(path: path)
+      if code != 0 && code != ENOENT { throw SystemError(call: "unlink", number: code) }
     }
     let fd = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | O_NONBLOCK | O_CLOEXEC, 0)
     guard fd >= 0 else { throw SystemError(call: "socket", number: clinux_errno()) }
@@ -270,8 +286,8 @@ public enum System {
     // SAFETY: `length` covers the family and the terminated path.
     guard unsafe clinux_bind(fd, &copy, length) == 0 else { throw closing(fd, "bind") }
     // SAFETY: `path` is a terminated string for the call.
-    guard unsafe chmod(path, mode) == 0 else { throw closing(fd, "chmod") }
-    guard Glibc.listen(fd, backlog) == 0 else { throw closing(fd, "listen") }
+    guard unsafe chmod(path, mode) == 0 else { throw closing(fd, "chmod", andRemoving: path) }
+    guard Glibc.listen(fd, backlog) == 0 else { throw closing(fd, "listen", andRemoving: path) }
     return fd
   }
 
@@ -310,9 +326,10 @@ public enum System {
     return value
   }
 
-  static func closing(_ fd: Int32, _ call: StaticString) -> SystemError {
+  static func closing(_ fd: Int32, _ call: StaticString, andRemoving path: String? = nil) -> SystemError {
     let failure = clinux_errno()
     close(fd)
+    if let path { unlink(path: path) }
     return SystemError(call: call, number: failure)
   }
 
@@ -350,10 +367,11 @@ public enum System {
     return (storage, socklen_t(2 + bytes.count + 1))
   }
 
-  /// Removes a file; a missing one is no error.
-  public static func unlink(path: String) {
+  /// Removes a file; the error number, 0 when it is gone.
+  @discardableResult
+  public static func unlink(path: String) -> Int32 {
     // SAFETY: `path` is a terminated string for the call.
-    unsafe _ = Glibc.unlink(path)
+    unsafe Glibc.unlink(path) == 0 ? 0 : clinux_errno()
   }
 
   // MARK: Clocks
@@ -400,8 +418,15 @@ public enum System {
   // SAFETY: the path is a terminated literal.
   public static func openReserve() -> Int32 { unsafe open("/dev/null", O_RDONLY | O_CLOEXEC) }
 
-  /// Another descriptor of the same socket, or -1.
-  public static func duplicate(_ fd: Int32) -> Int32 { fcntl(fd, F_DUPFD_CLOEXEC, 0) }
+  /// Another descriptor of the same socket.
+  public static func duplicate(_ fd: Int32) throws(SystemError) -> Int32 {
+    let copy = fcntl(fd, F_DUPFD_CLOEXEC, 0)
+    if copy < 0 { throw SystemError(call: "fcntl", number: clinux_errno()) }
+    return copy
+  }
+
+  /// Keeps the calling thread on one core; false where the system refuses.
+  public static func pinThread(core: Int) -> Bool { clinux_pin_thread(UInt32(clamping: core)) == 0 }
 
   /// Sleeps the calling thread. Never on a reactor.
   public static func pause(milliseconds: UInt32) { usleep(milliseconds * 1000) }
@@ -415,47 +440,4 @@ public enum System {
 
   /// Ignores SIGPIPE: a broken peer is an error value, not a signal.
   public static func ignoreBrokenPipes() { clinux_ignore_sigpipe() }
-
-  /// Blocks SIGTERM, SIGINT and SIGHUP for this thread and those it starts, so that one thread can wait for them.
-  public static func blockTerminationSignals() {
-    var set = sigset_t()
-    // SAFETY: the set is initialised by sigemptyset before use.
-    unsafe sigemptyset(&set)
-    for number in [SIGTERM, SIGINT, SIGHUP] { unsafe sigaddset(&set, number) }
-    unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
-  }
-
-  /// Waits for one of the blocked termination signals and returns its number.
-  public static func waitForTerminationSignal() -> Int32 {
-    var set = sigset_t()
-    var number: Int32 = 0
-    // SAFETY: as in `blockTerminationSignals`.
-    unsafe sigemptyset(&set)
-    for number in [SIGTERM, SIGINT, SIGHUP] { unsafe sigaddset(&set, number) }
-    while unsafe sigwait(&set, &number) != 0 {}
-    return number
-  }
-}
-
-/// The termination signals of a program whose threads were started before anybody thought of blocking them. One in a
-/// process.
-public final class TerminationSignals: Sendable {
-  private let fd: Int32
-
-  /// Catches SIGTERM, SIGINT and SIGHUP from now on.
-  public init() throws(SystemError) {
-    fd = eventfd(0, Int32(EFD_CLOEXEC))
-    if fd < 0 { throw SystemError(call: "eventfd", number: clinux_errno()) }
-    if clinux_catch_termination(fd) != 0 { throw SystemError(call: "sigaction", number: clinux_errno()) }
-  }
-
-  // The descriptor stays open: the handler writes to it for as long as the process lives.
-
-  /// Waits for one; blocks the thread. Its number (the sum, when several came at once).
-  public func wait() -> Int32 {
-    var value: UInt64 = 0
-    // SAFETY: an eventfd gives exactly eight bytes.
-    while unsafe read(fd, &value, 8) != 8 {}
-    return Int32(truncatingIfNeeded: value)
-  }
 }

@@ -118,6 +118,8 @@ struct Connection: BitwiseCopyable {
   var flags: ConnectionFlags = []
   /// Why it is ending, once it is.
   var reason = CloseReason.disconnected
+  /// Which of its listener's mounts it came by, for the log; `engineMount` for Socket.IO's own path.
+  var mount: UInt8 = 0
   /// Who it is, interned; `InternTable.none` when there is nothing to say. channels: the user id, handlers: the user
   /// name, both as JSON strings; sessions: the client's name; walkers: the root id; events: the user id.
   var user = InternTable.none
@@ -148,6 +150,12 @@ struct Connection: BitwiseCopyable {
   /// The address of the client before, as `AddressTable` counts it; `UInt64.max`, which is nobody's, when there was
   /// none.
   var formerClient = UInt64.max
+  /// When it became a WebSocket, in hundredths of a second of the monotonic clock: 497 days until it wraps. Behind
+  /// `client`, whose end it fills.
+  var openedCentiseconds: UInt32 = 0
+
+  /// The `mount` of Engine.IO sessions, which are no mount of their own.
+  static let engineMount = UInt8.max
 
   init(fd: Int32, listener: UInt16, client: PeerAddress) {
     self.fd = fd

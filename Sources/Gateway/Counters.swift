@@ -35,7 +35,7 @@ enum Counter: Int, CaseIterable {
     case .sendsRefused: "sends_refused_total"
     case .staleEvents: "stale_events_total"
     case .turns: "event_loop_turns_total"
-    case .busyNanoseconds: "event_loop_busy_nanoseconds_total"
+    case .busyNanoseconds: "event_loop_busy_seconds_total"
     case .closeTimeouts: "close_timeouts_total"
     case .connections: "connections"
     case .webSockets: "websockets"
@@ -71,8 +71,8 @@ enum Counter: Int, CaseIterable {
     case .staleEvents: "Readiness events for a connection that had already gone."
     case .turns: "Turns of the event loop."
     case .closeTimeouts: "Connections reset because the peer did not end them in time after the close."
-    case .busyNanoseconds: "Time that the event loop spent working rather than waiting."
-    case .connections: "Open connections, plain HTTP included."
+    case .busyNanoseconds: "Seconds that the event loop spent working rather than waiting."
+    case .connections: "Open connections of clients, plain HTTP included."
     case .webSockets: "Open WebSocket connections."
     case .subscriptions: "Subscriptions."
     case .topics: "Topics with a subscriber."
@@ -91,9 +91,13 @@ struct Counters {
   private var values = [32 of UInt64](repeating: 0)
   private(set) var closes = [32 of UInt64](repeating: 0)
   private(set) var refusals = [32 of UInt64](repeating: 0)
+  private(set) var denials = [32 of UInt64](repeating: 0)
   private(set) var lag = [13 of UInt64](repeating: 0)
   private(set) var lagNanoseconds: UInt64 = 0
-  private(set) var lagMaxNanoseconds: UInt64 = 0
+  /// The longest turn of each of the last `lagWindows` periods; `lagWindow` is the number of the period at hand.
+  private var lagMax = [12 of UInt64](repeating: 0)
+  private var lagWindow: UInt64 = 0
+  private var lagIndex = 0
 
   @inline(__always)
   mutating func add(_ counter: Counter, _ amount: Int = 1) {
@@ -109,18 +113,43 @@ struct Counters {
 
   mutating func countRefusal(_ refusal: Refusal) { refusals[Int(refusal.rawValue)] &+= 1 }
 
+  mutating func countDenial(_ denial: Denial) { denials[Int(denial.rawValue)] &+= 1 }
+
   /// Records how long one turn of the loop took, which is how long a ready socket may have had to wait.
   @inline(__always)
   mutating func recordTurn(nanoseconds: UInt64) {
     add(.turns)
     add(.busyNanoseconds, Int(truncatingIfNeeded: nanoseconds))
     lagNanoseconds &+= nanoseconds
-    lagMaxNanoseconds = max(lagMaxNanoseconds, nanoseconds)
+    lagMax[lagIndex] = max(lagMax[lagIndex], nanoseconds)
     let microseconds = Int(truncatingIfNeeded: nanoseconds / 1000)
     var bucket = 0
     // Turns are short: the first comparisons nearly always decide.
     while bucket < 12 && microseconds > Counters.lagBound(bucket) { bucket += 1 }
     lag[bucket] &+= 1
+  }
+
+  /// Periods of which the longest turn is kept, five seconds each: a minute, in which a scrape is sure to fall.
+  static let lagWindows = 12
+  static let lagWindowMilliseconds: UInt64 = 5_000
+
+  /// The longest turn of the last minute.
+  var lagMaxNanoseconds: UInt64 {
+    var longest: UInt64 = 0
+    for index in 0..<Self.lagWindows { longest = max(longest, lagMax[index]) }
+    return longest
+  }
+
+  /// Forgets the turns of more than a minute ago. Called at least once a second.
+  mutating func ageLag(nowMilliseconds: UInt64) {
+    let window = nowMilliseconds / Self.lagWindowMilliseconds
+    var steps = min(window &- lagWindow, UInt64(Self.lagWindows))
+    lagWindow = window
+    while steps > 0 {
+      lagIndex = lagIndex + 1 == Self.lagWindows ? 0 : lagIndex + 1
+      lagMax[lagIndex] = 0
+      steps -= 1
+    }
   }
 
   /// The upper bound of a bucket of the event-loop lag histogram, in microseconds.
@@ -142,19 +171,21 @@ struct Counters {
     }
   }
 
-  // The published form: values, closes, refusals, lag buckets, lag sum, lag maximum.
+  // The published form: values, closes, refusals, lag buckets, lag sum, lag maximum, denials.
   static let closeWords = 32
   static let refusalWords = 64
   static let lagWords = 96
   static let lagSumWord = 109
   static let lagMaxWord = 110
-  static let wordCount = 111
+  static let denialWords = 111
+  static let wordCount = 143
 
   /// Copies everything where other threads may read it.
   func publish(to words: AtomicWords) {
     for index in 0..<32 { words.store(index, values[index]) }
     for index in 0..<32 { words.store(Self.closeWords + index, closes[index]) }
     for index in 0..<32 { words.store(Self.refusalWords + index, refusals[index]) }
+    for index in 0..<32 { words.store(Self.denialWords + index, denials[index]) }
     for index in 0..<Self.lagBuckets { words.store(Self.lagWords + index, lag[index]) }
     words.store(Self.lagSumWord, lagNanoseconds)
     words.store(Self.lagMaxWord, lagMaxNanoseconds)

@@ -5,11 +5,13 @@ import EventLoop
 /// Why a gateway could not start.
 public enum GatewayError: Error, CustomStringConvertible {
   /// A listener could not be opened.
-  case listener(String, SystemError)
+  case listener(ListenerAddress, isAdmin: Bool, SystemError)
   /// The mounts of a listener are ambiguous.
   case mounts(String, MountError)
   /// A reactor could not be set up; the log says why.
   case reactor
+  /// The system gave no thread.
+  case thread(SystemError)
   /// The descriptor limit is too low to serve anyone.
   case descriptors(Int)
   /// URLs of the application are configured and `backends.secret`, which signs calls, is not.
@@ -17,8 +19,11 @@ public enum GatewayError: Error, CustomStringConvertible {
 
   public var description: String {
     switch self {
-    case .listener(let address, let error): "cannot listen on \(address): \(error)"
+    case .listener(let address, let isAdmin, let error):
+      "cannot listen on \(address)\(isAdmin ? " (admin listener)" : ""): "
+        + ListenerAdvice.sentence(address, isAdmin: isAdmin, error)
     case .reactor: "a reactor could not be set up"
+    case .thread(let error): "the system gives no more threads (\(error.reason))"
     case .backendsSecret: "backends.secret is not set, but URLs of the application are"
     case .mounts(let address, let error): "\(address): \(error)"
     case .descriptors(let count):
@@ -38,8 +43,8 @@ public final class GatewayServer: Sendable {
   /// Where it listens, with the ports that the system chose; in the order of the configuration, the admin listener
   /// last.
   public let addresses: [String]
-  /// Unix-domain sockets to remove in the end.
-  private let unixPaths: [String]
+  /// Unix-domain sockets to remove in the end, until they have been.
+  private let unixSockets: Lock<[UnixSocketFile]>
 
   private struct Threads: ~Copyable {
     var first = Pool<ReactorThread>()
@@ -60,19 +65,48 @@ public final class GatewayServer: Sendable {
     do {
       server = try GatewayServer(configuration, logger: logger, extensions: extensions)
     } catch {
-      logger.log(.error, "start-failed", [("error", .text("\(error)"))])
+      logger.log(.error, "start-failed", [("error", .text(ErrorText.of(error)))])
       logger.flush()
       return 1
     }
     server.announce()
-    let signal = System.waitForTerminationSignal()
-    logger.log(
-      .info, "stopping", [("signal", .integer(Int(signal))), ("connections", .integer(server.shared.connections))])
-    server.stop()
+    let signal = System.waitForTerminationSignal { server.reportIgnored(signal: $0) }
+    server.stop(signal: signal)
+    // A second signal is for someone who does not want to wait. Where there is no thread to be had, it waits too.
+    let impatience = try? ReactorThread(name: "signals") {
+      server.endAtOnce(signal: System.waitForTerminationSignal { server.reportIgnored(signal: $0) })
+    }
+    impatience?.detach()
     server.join()
-    logger.log(.info, "stopped", [("connectionsLeft", .integer(server.shared.connections))])
-    logger.flush()
+    server.reportStopped()
     return 0
+  }
+
+  /// Logs that a signal has no effect.
+  public func reportIgnored(signal: Int32) {
+    shared.logger.log(.warning, "signal-ignored", [("signal", .integer(Int(signal)))])
+  }
+
+  /// Begins to stop because of a signal, and logs it.
+  public func stop(signal: Int32) {
+    shared.logger.log(
+      .info, "stopping", [("signal", .integer(Int(signal))), ("connections", .integer(shared.connections))])
+    stop()
+  }
+
+  /// Logs that everything has ended, and waits for the log.
+  public func reportStopped() {
+    shared.logger.log(.info, "stopped", [("connectionsLeft", .integer(shared.connectionsLeft))])
+    shared.logger.flush()
+  }
+
+  /// Ends the process by a signal that came while it was stopping: clients are not waited for any more.
+  public func endAtOnce(signal: Int32) -> Never {
+    shared.logger.log(
+      .warning, "stopped-at-once",
+      [("signal", .integer(Int(signal))), ("connectionsLeft", .integer(shared.connections))])
+    shared.logger.flush(timeoutMilliseconds: Limits.lastWordsMilliseconds)
+    System.end(bySignal: signal)
   }
 
   /// Opens the listeners and starts the reactors. When this returns, clients can connect. Each reactor's thread is
@@ -90,18 +124,18 @@ public final class GatewayServer: Sendable {
     do {
       for listener in configuration.listeners { try opened.open(listener) }
       if let admin = configuration.admin { try opened.openAdmin(admin) }
+      var doorbells: [Doorbell] = []
+      for _ in 0..<reactors { doorbells.append(try Doorbell()) }
+      shared = try SharedState(
+        configuration: configuration, logger: logger, listeners: opened.states, doorbells: doorbells,
+        connectionsMax: connectionsMax, extensions: application.extensions)
     } catch {
       opened.closeAll()
       throw error
     }
-    var doorbells: [Doorbell] = []
-    for _ in 0..<reactors { doorbells.append(try Doorbell()) }
-    shared = try SharedState(
-      configuration: configuration, logger: logger, listeners: opened.states, doorbells: doorbells,
-      connectionsMax: connectionsMax, extensions: application.extensions)
     application.open(shared.outlet())
     addresses = opened.addresses
-    unixPaths = opened.unixPaths
+    unixSockets = Lock(opened.unixSockets)
     threads = Lock(Threads())
     logger.log(
       .info, "starting",
@@ -109,6 +143,10 @@ public final class GatewayServer: Sendable {
         ("reactors", .integer(reactors)), ("descriptors", .integer(descriptors)),
         ("connectionsMax", .integer(connectionsMax)),
       ])
+    let ignored = configuration.ignoredEnvironment
+    if !ignored.isEmpty {
+      logger.log(.info, "environment-ignored", [("names", .text(ignored.joined(separator: " ")))])
+    }
     try start(opened.fds, pinned: configuration.pinsReactors, threadName)
   }
 
@@ -125,22 +163,36 @@ public final class GatewayServer: Sendable {
       let seed = ShardSeed(links.take(number))
       let shared = self.shared
       let own = fds.map { $0[number] }
-      let thread = try ReactorThread(name: "\(threadName)-\(number)", core: pinned ? number : nil) {
+      let body: @Sendable () -> Void = {
+        // Reactor 0 serves the admin listener until everybody else has left.
+        defer { shared.leaveServing() }
         var listenerFds = GrowableArray<Int32>()
         for fd in own { listenerFds.append(fd) }
         do {
+          if pinned && !System.pinThread(core: number) {
+            shared.logger.log(.warning, "pin-failed", [("reactor", .integer(number)), ("core", .integer(number))])
+          }
           let network = try SocketNetwork(number: number, doorbells: shared.doorbells)
           var shard = Shard(
             number: number, shared: shared, network: network, links: seed.take(), listenerFds: listenerFds)
-          shard.serve()
+          try shard.serve()
         } catch {
           for fd in own where fd >= 0 { System.close(fd) }
-          shared.logger.log(.error, "reactor-failed", [("reactor", .integer(number)), ("error", .text("\(error)"))])
+          shared.logger.log(
+            .error, "reactor-failed", [("reactor", .integer(number)), ("error", .text(ErrorText.of(error)))])
           // Half a gateway would serve some clients and not others.
           shared.stop()
         }
       }
-      keep(thread)
+      do {
+        keep(try ReactorThread(name: "\(threadName)-\(number)", body))
+      } catch {
+        for fds in fds { for fd in fds[number...] where fd >= 0 { System.close(fd) } }
+        for _ in number..<count { shared.leaveServing() }
+        stop()
+        join()
+        throw GatewayError.thread(error)
+      }
     }
     while !shared.isReady && !shared.isStopping { System.pause(milliseconds: 1) }
     if shared.isStopping {
@@ -166,9 +218,24 @@ public final class GatewayServer: Sendable {
   public var outlet: Outlet { shared.outlet() }
 
   /// Tells the reactors to stop: no new connections, 1001 to every WebSocket. Returns at once; any thread.
-  public func stop() { shared.stop() }
+  ///
+  /// The Unix-domain sockets go first, while their listeners still are open: a file keeps its inode number for as long
+  /// as its socket lives, so another gateway's socket of the same path cannot be taken for ours.
+  public func stop() {
+    removeSockets()
+    shared.stop()
+  }
 
-  /// Waits until the reactors have ended, and removes the Unix-domain sockets. Once.
+  private func removeSockets() {
+    let sockets = unixSockets.withLock { sockets in
+      let taken = sockets
+      sockets = []
+      return taken
+    }
+    for socket in sockets { socket.remove() }
+  }
+
+  /// Waits until the reactors have ended. Once.
   public func join() {
     threads.withLock {
       while $0.count > 0 {
@@ -176,7 +243,7 @@ public final class GatewayServer: Sendable {
         if let thread = $0.first.take($0.count) { thread.join() }
       }
     }
+    removeSockets()
     application.close()
-    for path in unixPaths { System.unlink(path: path) }
   }
 }

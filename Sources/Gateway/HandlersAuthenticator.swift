@@ -16,48 +16,58 @@ enum HandlersAuthenticator {
     _ claims: inout JWTClaims, token: inout ByteBuffer, identity: inout ByteBuffer
   ) -> UpgradeVerdict {
     var first: Range<Int>?
-    guard let verifier = shared.handlersVerifier else { return unauthorized(first) }
+    var denial = Denial.tokenMissing
+    guard let verifier = shared.handlersVerifier else { return unauthorized(first, .noSecret) }
+    /// Whether a candidate is good; else why not, if it came further than those before.
+    func isGood(
+      _ token: Span<UInt8>, _ claims: inout JWTClaims, _ identity: inout ByteBuffer
+    ) -> Bool {
+      do throws(Denial) {
+        try verify(token, verifier, nowSeconds, &claims, &identity)
+        return true
+      } catch {
+        denial = .further(denial, error)
+        return false
+      }
+    }
     // All candidates together are within the limit of a head, so this is linear in 8 KiB.
     var lines = HTTPHeaderIterator(head)
     while let line = lines.next(named: "sec-websocket-protocol", in: bytes) {
       var offers = HTTPListIterator(line)
       while let offer = offers.next(in: bytes) {
         if first == nil { first = offer }
-        if isValid(bytes.extracting(offer), verifier, nowSeconds, &claims, &identity) {
-          return .accept(subprotocol: offer)
-        }
+        if isGood(bytes.extracting(offer), &claims, &identity) { return .accept(subprotocol: offer) }
       }
     }
-    guard isAlone else { return unauthorized(first) }
+    guard isAlone else { return unauthorized(first, denial) }
     token.removeAll()
     if let query = head.query, HTTPQuery.value(of: "token", in: bytes, query: query, into: &token),
-      isValid(token.bytes, verifier, nowSeconds, &claims, &identity)
+      isGood(token.bytes, &claims, &identity)
     {
       return .accept(subprotocol: nil)
     }
     if let header = head.authorization, let credential = bearer(bytes, header),
-      isValid(bytes.extracting(credential), verifier, nowSeconds, &claims, &identity)
+      isGood(bytes.extracting(credential), &claims, &identity)
     {
       return .accept(subprotocol: nil)
     }
-    return unauthorized(first)
+    return unauthorized(first, denial)
   }
 
-  private static func unauthorized(_ first: Range<Int>?) -> UpgradeVerdict {
-    .acceptThenClose(subprotocol: first, .unauthorized, "Unauthorized")
+  private static func unauthorized(_ first: Range<Int>?, _ denial: Denial) -> UpgradeVerdict {
+    .acceptThenClose(subprotocol: first, .unauthorized, "Unauthorized", denial)
   }
 
-  /// Whether a token verifies and names a user, by `username` or else by `sub`.
-  private static func isValid(
+  /// Leaves the user of a token that verifies, `username` or else `sub`, in `identity`; throws why there is none.
+  private static func verify(
     _ token: Span<UInt8>, _ verifier: JWTVerifier, _ nowSeconds: Int64, _ claims: inout JWTClaims,
     _ identity: inout ByteBuffer
-  ) -> Bool {
-    do { try verifier.verify(token, nowSeconds: nowSeconds, into: &claims) } catch { return false }
+  ) throws(Denial) {
+    try verifier.check(token, nowSeconds: nowSeconds, into: &claims)
     var user = ByteBuffer()
-    guard claims.identity(primary: "username", fallback: "sub", into: &user) else { return false }
+    guard claims.identity(primary: "username", fallback: "sub", into: &user) else { throw .noUser }
     identity.removeAll()
     JSONString.appendQuoted(user.bytes, to: &identity)
-    return true
   }
 
   /// The credential behind `Bearer`, a word in either case (RFC 9110 11.1); nil for another scheme.

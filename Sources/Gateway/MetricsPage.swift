@@ -13,11 +13,14 @@ struct MetricsPage {
     for counter in Counter.allCases {
       header(&text, counter.name, counter.help, counter.isGauge ? "gauge" : "counter")
       for (reactor, words) in shared.metrics.enumerated() {
-        text += "martlet_\(counter.name){reactor=\"\(reactor)\"} \(words.load(counter.rawValue))\n"
+        let value = words.load(counter.rawValue)
+        let shown = counter == .busyNanoseconds ? decimal(value) : String(value)
+        text += "martlet_\(counter.name){reactor=\"\(reactor)\"} \(shown)\n"
       }
     }
     appendCloses(&text)
     appendRefusals(&text)
+    appendDenials(&text)
     appendLag(&text)
     appendHandlers(&text)
     if let counters = shared.extensions.counters { appendBackends(counters, &text) }
@@ -43,6 +46,17 @@ struct MetricsPage {
       for refusal in Refusal.allCases {
         let count = words.load(Counters.refusalWords + Int(refusal.rawValue))
         text += "martlet_refusals_total{reactor=\"\(reactor)\",reason=\"\(refusal.label)\"} \(count)\n"
+      }
+    }
+  }
+
+  private func appendDenials(_ text: inout String) {
+    header(
+      &text, "denials_total", "Credentials and origins that were not accepted, by what was wrong with them.", "counter")
+    for (reactor, words) in shared.metrics.enumerated() {
+      for denial in Denial.allCases {
+        let count = words.load(Counters.denialWords + Int(denial.rawValue))
+        text += "martlet_denials_total{reactor=\"\(reactor)\",reason=\"\(denial.label)\"} \(count)\n"
       }
     }
   }
@@ -90,7 +104,7 @@ struct MetricsPage {
       text += "martlet_\(name)_sum{reactor=\"\(reactor)\"} \(decimal(words.load(Counters.lagSumWord)))\n"
       text += "martlet_\(name)_count{reactor=\"\(reactor)\"} \(total)\n"
     }
-    header(&text, "event_loop_lag_max_seconds", "The longest turn of the event loop since the start.", "gauge")
+    header(&text, "event_loop_lag_max_seconds", "The longest turn of the event loop in the last minute.", "gauge")
     for (reactor, words) in shared.metrics.enumerated() {
       text += "martlet_event_loop_lag_max_seconds{reactor=\"\(reactor)\"} \(decimal(words.load(Counters.lagMaxWord)))\n"
     }

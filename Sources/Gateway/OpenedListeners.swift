@@ -12,7 +12,7 @@ struct OpenedListeners {
   /// By listener and reactor; -1 where a reactor does not listen.
   private(set) var fds: [[Int32]] = []
   private(set) var addresses: [String] = []
-  private(set) var unixPaths: [String] = []
+  private(set) var unixSockets: [UnixSocketFile] = []
 
   init(reactorCount: Int) { self.reactorCount = reactorCount }
 
@@ -32,19 +32,22 @@ struct OpenedListeners {
     case .tcp(let host, let port):
       try openTCP(host, port, state: state, on: reactorCount)
     case .unix(let path, let mode):
-      let fd: Int32
-      do {
-        fd = try System.listen(unixPath: path, mode: mode, backlog: Self.backlog)
-      } catch {
-        throw GatewayError.listener("\(listener.address)", error)
-      }
-      // The path is one socket; every reactor waits on a duplicate of its descriptor.
-      var duplicates = [fd]
-      while duplicates.count < reactorCount { duplicates.append(System.duplicate(fd)) }
-      fds.append(duplicates)
-      states.append(state)
-      addresses.append("\(listener.address)")
-      unixPaths.append(path)
+      try openUnix(listener.address, path, mode, state: state)
+    }
+  }
+
+  /// The path is one socket; every reactor waits on a duplicate of its descriptor.
+  private mutating func openUnix(
+    _ address: ListenerAddress, _ path: String, _ mode: UInt32, state: ListenerState
+  ) throws(GatewayError) {
+    var own: [Int32] = []
+    defer { add(own, state, "\(address)") }
+    do throws(SystemError) {
+      own.append(try System.listen(unixPath: path, mode: mode, backlog: Self.backlog))
+      if let file = UnixSocketFile(path: path) { unixSockets.append(file) }
+      while own.count < reactorCount { own.append(try System.duplicate(own[0])) }
+    } catch {
+      throw .listener(address, isAdmin: false, error)
     }
   }
 
@@ -55,35 +58,37 @@ struct OpenedListeners {
     try openTCP(admin.host, admin.port, state: state, on: 1)
   }
 
-  private mutating func openTCP(_ host: String, _ port: UInt16, state: ListenerState, on count: Int) throws {
+  private mutating func openTCP(
+    _ host: String, _ port: UInt16, state: ListenerState, on count: Int
+  ) throws(GatewayError) {
     var bound = port
     var own: [Int32] = []
     defer {
-      fds.append(own + [Int32](repeating: -1, count: reactorCount - own.count))
-      states.append(state)
-      let shown = ListenerAddress.tcp(host: host, port: bound)
-      addresses.append((state.isAdmin ? "admin http://" : "ws://") + shown.description)
+      add(own, state, (state.isAdmin ? "admin http://" : "ws://") + "\(ListenerAddress.tcp(host: host, port: bound))")
     }
-    do {
+    do throws(SystemError) {
       try System.checkUnused(host: host, port: port)
-    } catch {
-      throw GatewayError.listener(ListenerAddress.tcp(host: host, port: port).description, error)
-    }
-    for _ in 0..<count {
-      do {
+      for _ in 0..<count {
         let fd = try System.listen(host: host, port: bound, backlog: Self.backlog)
         own.append(fd)
         // Port 0 is chosen by the first reactor's socket; the others join it there.
-        if bound == 0 { bound = System.boundPort(fd) }
-      } catch {
-        throw GatewayError.listener(ListenerAddress.tcp(host: host, port: bound).description, error)
+        if bound == 0 { bound = try System.boundPort(of: fd) }
       }
+    } catch {
+      throw .listener(.tcp(host: host, port: bound), isAdmin: state.isAdmin, error)
     }
+  }
+
+  /// Remembers a listener, whole or not: then `closeAll` follows.
+  private mutating func add(_ own: [Int32], _ state: ListenerState, _ address: String) {
+    fds.append(own + [Int32](repeating: -1, count: reactorCount - own.count))
+    states.append(state)
+    addresses.append(address)
   }
 
   /// Closes everything again when the start failed half-way.
   func closeAll() {
+    for file in unixSockets { file.remove() }
     for fd in fds.joined() where fd >= 0 { System.close(fd) }
-    for path in unixPaths { System.unlink(path: path) }
   }
 }

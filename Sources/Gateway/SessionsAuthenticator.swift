@@ -16,23 +16,23 @@ enum SessionsAuthenticator {
     case fixed
   }
 
-  /// Reads the token of a request and leaves client and session as plain text in `name` and `session`; nil when the
+  /// Reads the token of a request and leaves client and session as plain text in `name` and `session`; throws why the
   /// client is refused with 401. A token that does not verify is never taken for none. `token` and `claims` are
   /// scratch.
   static func identify(
     _ head: HTTPRequestHead, _ bytes: Span<UInt8>, _ shared: SharedState, nowSeconds: Int64,
     _ claims: inout JWTClaims, token: inout ByteBuffer, name: inout ByteBuffer, session: inout ByteBuffer
-  ) -> Identity? {
+  ) throws(Denial) -> Identity {
     token.removeAll()
     guard let query = head.query, HTTPQuery.value(of: "token", in: bytes, query: query, into: &token) else {
-      guard shared.configuration.sessions.allowsAnonymous else { return nil }
+      guard shared.configuration.sessions.allowsAnonymous else { throw .tokenMissing }
       name.append("<unknown>")
       session.append("default")
       return .anonymous
     }
-    guard let verifier = shared.sessionsVerifier else { return nil }
-    do { try verifier.verify(token.bytes, nowSeconds: nowSeconds, into: &claims) } catch { return nil }
-    guard claims.string("sub", into: &name) else { return nil }
+    guard let verifier = shared.sessionsVerifier else { throw .noSecret }
+    try verifier.check(token.bytes, nowSeconds: nowSeconds, into: &claims)
+    guard claims.string("sub", into: &name) else { throw .noUser }
     if !claims.contains("sid") {
       session.append("default")
       return .authenticated
@@ -40,7 +40,7 @@ enum SessionsAuthenticator {
     // One that cannot be a session must not lead to another.
     guard claims.string("sid", into: &session), !session.isEmpty,
       SessionTopic.isValidName(session.bytes, bytesMax: shared.limits.channelNameBytesMax)
-    else { return nil }
+    else { throw .badSession }
     return .fixed
   }
 }

@@ -4,12 +4,17 @@ import EventLoop
 
 extension Shard where Kernel: ~Copyable {
 
-  /// Starts listening for connections on every listener of this reactor.
-  mutating func registerListeners() {
+  /// Starts listening for connections on every listener of this reactor; false, and none is listened on, when the
+  /// system refuses one.
+  mutating func registerListeners() -> Bool {
     for number in 0..<listenerFds.count where listenerFds[number] >= 0 {
       let isShared = shared.listeners[number].isShared
-      _ = network.register(listener: listenerFds[number], number: UInt32(number), isShared: isShared)
+      if !network.register(listener: listenerFds[number], number: UInt32(number), isShared: isShared) {
+        unregisterListeners()
+        return false
+      }
     }
+    return true
   }
 
   /// Stops taking connections.
@@ -50,12 +55,13 @@ extension Shard where Kernel: ~Copyable {
 
   /// Gives a new connection a slot and its deadline.
   private mutating func admit(_ fd: Int32, _ peer: PeerAddress, listener: UInt32) {
-    counters.add(.connectionsAccepted)
-    let isWithinLimit = shared.enterConnection()
-    var connection = Connection(fd: fd, listener: UInt16(truncatingIfNeeded: listener), client: peer)
     let state = shared.listeners[Int(listener)]
+    // Whoever scrapes the metrics is no client.
+    let isWithinLimit = state.isAdmin || shared.enterConnection()
+    if !state.isAdmin { counters.add(.connectionsAccepted) }
+    var connection = Connection(fd: fd, listener: UInt16(truncatingIfNeeded: listener), client: peer)
     if state.readsProxyHeader { connection.phase = .proxy }
-    if !isWithinLimit && !state.isAdmin {
+    if !isWithinLimit {
       counters.add(.connectionsRefused)
       connection.flags.insert(.refused)
       log.log(.warning, "connection-limit", nowMilliseconds: Int(now), [("limit", .integer(shared.connectionsMax))])
@@ -63,7 +69,7 @@ extension Shard where Kernel: ~Copyable {
     let timeout = connection.flags.contains(.refused) ? Limits.refusalMilliseconds : limits.handshakeTimeoutMilliseconds
     connection.deadlineMilliseconds = now + UInt64(timeout)
     guard let token = connections.insert(connection) else {
-      shared.leaveConnection()
+      if !state.isAdmin { shared.leaveConnection() }
       network.reset(fd)
       return
     }
@@ -106,8 +112,22 @@ extension Shard where Kernel: ~Copyable {
     if unmuteMilliseconds == 0 || now < unmuteMilliseconds { return }
     unmuteMilliseconds = 0
     if reserveFd < 0 { reserveFd = network.openReserve() }
-    registerListeners()
+    if !registerListeners() {
+      log.log(.error, "listeners-unwatched", nowMilliseconds: Int(now))
+      unmuteMilliseconds = now + Limits.muteMilliseconds
+    }
   }
+
+  /// Gives the reserve back at the end.
+  mutating func closeReserve() {
+    if reserveFd >= 0 { network.close(reserveFd) }
+    reserveFd = -1
+  }
+}
+
+/// The system does not let a reactor wait for connections.
+struct ListenerFailure: Error, CustomStringConvertible {
+  var description: String { "the system refuses to watch a listener: out of memory or of epoll watches" }
 }
 
 /// Bytes of a literal that can be lent as a span.

@@ -36,7 +36,7 @@ extension Shard where Kernel: ~Copyable {
       respondWithScratch(slot, response)
     } else {
       response.status = .notFound
-      respond(slot, response, body: "Not Found\n")
+      respond(slot, response, body: "Not Found\n", path: LoggedPath.text(bytes.extracting(head.path)))
     }
   }
 }

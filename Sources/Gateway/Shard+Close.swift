@@ -7,7 +7,7 @@ import Wire
 extension Shard where Kernel: ~Copyable {
   /// Starts the closing handshake from this side: everything queued before is still sent, then the close frame. The
   /// connection leaves its topics at once.
-  mutating func close(_ slot: UInt32, _ reason: CloseReason, _ text: StaticString) {
+  mutating func close(_ slot: UInt32, _ reason: CloseReason, _ text: StaticString, _ denial: Denial? = nil) {
     // First the run: it may find this very connection too slow and close it.
     closeRun()
     guard connections[slot].phase == .open else { return }
@@ -18,7 +18,7 @@ extension Shard where Kernel: ~Copyable {
       outbox.enqueue(frame, on: &connections[slot].outbound)
       markDirty(slot)
     }
-    logClose(slot, reason)
+    logClose(slot, reason, denial)
     finish(slot, reason)
   }
 
@@ -32,6 +32,7 @@ extension Shard where Kernel: ~Copyable {
     let frame = FrameEncoder.append(.close, nameScratch, to: &outbox)
     outbox.enqueue(frame, on: &connections[slot].outbound)
     markDirty(slot)
+    logClose(slot, .client)
     finish(slot, .client)
   }
 
@@ -86,8 +87,11 @@ extension Shard where Kernel: ~Copyable {
     if connection.phase == .open { logClose(slot, reason) }
     // A connection that was already ending keeps the reason for which it ends.
     let isEnding = connection.phase == .closing || connection.phase == .lingering
-    counters.countClose(isEnding ? connection.reason : reason)
-    if shared.listeners[Int(connection.listener)].isAdmin { adminCount -= 1 }
+    let isAdmin = shared.listeners[Int(connection.listener)].isAdmin
+    let told = isEnding ? connection.reason : reason
+    // A scrape that ends in order is nothing that a client did; one that breaks a limit is counted.
+    if !isAdmin || told.rule.level > .debug { counters.countClose(told) }
+    if isAdmin { adminCount -= 1 }
     topics.unsubscribeAll(&connections[slot].subscriptions)
     if connection.role == .events { leavePersonalRooms(slot) }
     outbox.clear(&connections[slot].outbound)
@@ -107,7 +111,7 @@ extension Shard where Kernel: ~Copyable {
     timers.cancel(slot)
     let token = connections.token(of: slot)
     connections.remove(slot)
-    shared.leaveConnection()
+    if !isAdmin { shared.leaveConnection() }
     if connection.engine != Pool<EngineSession>.none { leaveEngine(connection, token, reason) }
     if connection.fd < 0 { return }
     switch reason {
@@ -120,15 +124,26 @@ extension Shard where Kernel: ~Copyable {
     }
   }
 
-  @inline(never)
-  mutating func logClose(_ slot: UInt32, _ reason: CloseReason) {
-    let client = connections[slot].client
-    log.log(
-      reason.rule.level, "connection-closed", reason: reason.label, nowMilliseconds: Int(now),
-      [("client", .text(client.description))])
-  }
-
   // MARK: Stopping
+
+  /// The reactor ends: closes what is left, and tells everyone who waits for something of it.
+  mutating func abandon() {
+    closeListeners(andAdmin: true)
+    // From now on commands are refused. Of those that waited, the waiters are told; a connection on its way here is
+    // nobody else's.
+    for case .adopt(let handover) in commands.close() {
+      if handover.isAdmitted { shared.addresses.leave(handover.client) }
+      shared.leaveConnection()
+      network.close(handover.fd)
+    }
+    var left = 0
+    for slot in 0..<UInt32(connections.indexEnd) where connections.isLive(slot) {
+      if !shared.listeners[Int(connections[slot].listener)].isAdmin { left += 1 }
+      drop(slot, .goingAway)
+    }
+    shared.leave(left)
+    closeReserve()
+  }
 
   /// One turn of stopping: no new connections, 1001 to every WebSocket, the end for everything else.
   mutating func drain() {

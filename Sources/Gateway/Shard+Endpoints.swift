@@ -76,7 +76,7 @@ extension Shard where Kernel: ~Copyable {
   private mutating func answer(_ slot: UInt32, _ request: EndpointRequest, keepsAlive: Bool) {
     switch shared.endpoints.answer(request) {
     case .now(let answer):
-      send(slot, answer, keepsAlive: keepsAlive, omitsBody: request.method == .head)
+      send(slot, answer, keepsAlive: keepsAlive, omitsBody: request.method == .head, path: request.path)
     case .later(let work):
       connections[slot].phase = .answering
       if keepsAlive { connections[slot].flags.insert(.keepsAlive) }
@@ -123,12 +123,16 @@ extension Shard where Kernel: ~Copyable {
   }
 
   /// Queues an endpoint's answer.
-  private mutating func send(_ slot: UInt32, _ answer: HTTPAnswer, keepsAlive: Bool, omitsBody: Bool) {
+  private mutating func send(
+    _ slot: UInt32, _ answer: HTTPAnswer, keepsAlive: Bool, omitsBody: Bool, path: String? = nil
+  ) {
     let status = HTTPStatus(rawValue: UInt16(clamping: answer.status)) ?? .internalServerError
     var response = HTTPResponse(status, keepsAlive: keepsAlive)
     response.omitsBody = omitsBody
     prepare(&response, slot)
-    if let refusal = Refusal(status) { countRefusal(slot, refusal) }
+    if let refusal = answer.denial == .origin ? .forbiddenOrigin : Refusal(status) {
+      countRefusal(slot, refusal, answer.denial, path: refusal == .notFound ? path.map { LoggedPath.text($0) } : nil)
+    }
     scratch.removeAll()
     response.appendHeadLines(bodyCount: answer.body.count, to: &scratch)
     if let type = answer.contentType { Self.appendHeader("Content-Type", type, to: &scratch) }

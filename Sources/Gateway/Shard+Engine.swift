@@ -32,7 +32,7 @@ extension Shard where Kernel: ~Copyable {
   mutating func routeEngine(_ slot: UInt32, _ head: HTTPRequestHead, _ bytes: Span<UInt8>) -> Routed {
     let exchange = EngineExchange(head, bytes)
     if !isAllowedOrigin(head, bytes) {
-      countRefusal(slot, .forbiddenOrigin)
+      countRefusal(slot, .forbiddenOrigin, .origin)
       refuseEngine(slot, .forbidden, EngineExchange(head, bytes, withOrigin: false))
       return .done
     }
@@ -134,6 +134,8 @@ extension Shard where Kernel: ~Copyable {
     var connection = Connection(fd: -1, listener: connections[slot].listener, client: connections[slot].client)
     connection.phase = .open
     connection.role = .socketIO
+    connection.mount = Connection.engineMount
+    connection.openedCentiseconds = UInt32(truncatingIfNeeded: now / 10)
     guard let token = connections.insert(connection) else {
       shared.leaveConnection()
       return nil

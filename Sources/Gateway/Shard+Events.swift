@@ -10,11 +10,11 @@ extension Shard where Kernel: ~Copyable {
     _ slot: UInt32, _ head: HTTPRequestHead, _ bytes: Span<UInt8>
   ) -> UpgradeVerdict {
     guard EventsAuthenticator.token(head, bytes, into: &nameScratch) else {
-      return .refuse(.unauthorized, "Authentication token required")
+      return .refuse(.unauthorized, "Authentication token required", .tokenMissing)
     }
     guard let session = shared.eventSessions.lookup(token: nameScratch.bytes, nowMilliseconds: clock.milliseconds)
     else {
-      return .refuse(.unauthorized, "Invalid or expired session token")
+      return .refuse(.unauthorized, "Invalid or expired session token", .unknownSession)
     }
     connections[slot].place = intern(.session)
     if let user = session.userId { connections[slot].user = users.intern(user.utf8.span) }

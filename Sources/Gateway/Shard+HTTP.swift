@@ -243,7 +243,7 @@ extension Shard where Kernel: ~Copyable {
     if let pending = endpointRequest(slot, head, bytes) { return .pending(pending) }
     let path = bytes.extracting(head.path)
     guard let mount = shared.listeners[listener].mounts.findMount(path: path) else {
-      answer(slot, head, .notFound, "Not Found")
+      answer(slot, head, .notFound, "Not Found", path: LoggedPath.text(path))
       return .done
     }
     switch mount.target {
@@ -260,11 +260,13 @@ extension Shard where Kernel: ~Copyable {
   }
 
   /// Answers a plain request; the connection goes on if the client wants that.
-  private mutating func answer(_ slot: UInt32, _ head: HTTPRequestHead, _ status: HTTPStatus, _ body: StaticString) {
+  private mutating func answer(
+    _ slot: UInt32, _ head: HTTPRequestHead, _ status: HTTPStatus, _ body: StaticString, path: String? = nil
+  ) {
     var response = HTTPResponse(
       status, contentType: "text/plain", keepsAlive: head.keepsAliveUnread && !head.hasUpgradeWebSocket)
     response.omitsBody = head.method == .head
-    respond(slot, response, body: body)
+    respond(slot, response, body: body, path: path)
   }
 
   /// Checks an upgrade in the order method, form, origin, credential, and accepts it. Nothing but a valid one gets a
@@ -277,7 +279,7 @@ extension Shard where Kernel: ~Copyable {
     case .accept(let range):
       key = range
     case .notUpgrade:
-      if mount.target.dialects.contains(.handlers) && answerUnknown(slot, head) { return }
+      if mount.target.dialects.contains(.handlers) && answerUnknown(slot, head, bytes) { return }
       if head.method == .get || head.method == .head {
         answer(slot, head, .upgradeRequired, "Upgrade Required")
       } else {
@@ -291,22 +293,24 @@ extension Shard where Kernel: ~Copyable {
     if let origin = head.origin {
       let host = bytes.extracting(head.host ?? 0..<0)
       if !shared.origins.allows(origin: bytes.extracting(origin), host: host) {
-        refuse(slot, head, .forbidden, as: .forbiddenOrigin)
+        refuse(slot, head, .forbidden, as: .forbiddenOrigin, .origin)
         return
       }
     }
     let verdict = authenticate(slot, head, bytes, role, mount)
-    if case .refuse(let status, let body) = verdict {
-      refuse(slot, head, status, body)
+    if case .refuse(let status, let body, let denial) = verdict {
+      refuse(slot, head, status, body, denial)
       return
     }
     // RFC 9110 7.8: in this order, although there is no body to wait for.
     if head.expectContinue { sendContinue(slot) }
+    connections[slot].mount = mount.index
     let deflate = mount.compression ? negotiateDeflate(head, bytes) : nil
     acceptUpgrade(slot, bytes.extracting(key), role, deflate, verdict.subprotocol.map { bytes.extracting($0).array })
     if let deflate { enableDeflate(slot, deflate) }
-    if case .acceptThenClose(_, let reason, let text) = verdict {
-      close(slot, reason, text)
+    if case .acceptThenClose(_, let reason, let text, let denial) = verdict {
+      counters.countDenial(denial)
+      close(slot, reason, text, denial)
       return
     }
     welcome(slot, role)
@@ -319,7 +323,7 @@ extension Shard where Kernel: ~Copyable {
   ) -> UpgradeVerdict {
     switch role {
     case .none, .echo: .accept(subprotocol: nil)
-    case .channels: authenticateChannels(slot, head, bytes).map { .refuse($0) } ?? .accept(subprotocol: nil)
+    case .channels: authenticateChannels(slot, head, bytes)
     case .events: authenticateEvents(slot, head, bytes)
     case .handlers: authenticateHandlers(slot, head, bytes, isAlone: mount.target == .dialect(.handlers))
     case .sessions: authenticateSessions(slot, head, bytes)
@@ -340,7 +344,7 @@ extension Shard where Kernel: ~Copyable {
 
   /// Answers what is no upgrade where the handlers dialect owns the path: a preflight, or nothing there (PROTOCOLS
   /// 1.1).
-  private mutating func answerUnknown(_ slot: UInt32, _ head: HTTPRequestHead) -> Bool {
+  private mutating func answerUnknown(_ slot: UInt32, _ head: HTTPRequestHead, _ bytes: Span<UInt8>) -> Bool {
     let isPreflight = head.method == .options
     var response = HTTPResponse(
       isPreflight ? .noContent : .notFound, contentType: "text/plain", keepsAlive: head.keepsAliveUnread)
@@ -351,31 +355,35 @@ extension Shard where Kernel: ~Copyable {
       Access-Control-Allow-Headers: Content-Type, Authorization\r
 
       """
-    respond(slot, response, body: isPreflight ? "" : "Not Found")
+    let path = isPreflight ? nil : LoggedPath.text(bytes.extracting(head.path))
+    respond(slot, response, body: isPreflight ? "" : "Not Found", path: path)
     return true
   }
 
   /// Answers with a refusal and closes.
   private mutating func refuse(
     _ slot: UInt32, _ head: HTTPRequestHead, _ status: HTTPStatus, _ body: StaticString? = nil,
-    as refusal: Refusal? = nil
+    as refusal: Refusal? = nil, _ denial: Denial? = nil
   ) {
     var response = HTTPResponse(status, contentType: "text/plain")
     response.omitsBody = head.method == .head
     if status == .methodNotAllowed { response.allow = "GET" }
-    respond(slot, response, body: body ?? status.reason, as: refusal)
+    respond(slot, response, body: body ?? status.reason, as: refusal, denial)
   }
 
-  /// Verifies the token of the channels dialect (PROTOCOLS 2.1) and interns the user's id; the status when it is
-  /// refused.
+  /// Verifies the token of the channels dialect (PROTOCOLS 2.1) and interns the user's id: 401 without a token, 403
+  /// with one that does not verify.
   private mutating func authenticateChannels(
     _ slot: UInt32, _ head: HTTPRequestHead, _ bytes: Span<UInt8>
-  ) -> HTTPStatus? {
-    let refusal = ChannelsAuthenticator.identify(
-      head, bytes, shared, nowSeconds: clock.milliseconds / 1000, &claims, token: &nameScratch, identity: &scratch)
-    if let refusal { return refusal }
+  ) -> UpgradeVerdict {
+    do throws(Denial) {
+      try ChannelsAuthenticator.identify(
+        head, bytes, shared, nowSeconds: clock.milliseconds / 1000, &claims, token: &nameScratch, identity: &scratch)
+    } catch {
+      return .refuse(error == .tokenMissing ? .unauthorized : .forbidden, nil, error)
+    }
     connections[slot].user = users.intern(scratch)
-    return nil
+    return .accept(subprotocol: nil)
   }
 
   /// Sends the 101 and makes the connection a WebSocket.
@@ -394,6 +402,7 @@ extension Shard where Kernel: ~Copyable {
     connections[slot].phase = .open
     connections[slot].role = role
     connections[slot].flags.insert(.counted)
+    connections[slot].openedCentiseconds = UInt32(truncatingIfNeeded: now / 10)
     webSocketCount += 1
     // The development echo has no heartbeat: conformance suites hold connections as they please.
     let interval = role == .echo ? Limits.echoIdleMilliseconds : shared.configuration.heartbeatIntervalMilliseconds
@@ -424,9 +433,10 @@ extension Shard where Kernel: ~Copyable {
 
   /// Queues a response; unless it keeps the connection alive, that is the last thing sent.
   mutating func respond(
-    _ slot: UInt32, _ response: HTTPResponse, body: StaticString, as refusal: Refusal? = nil
+    _ slot: UInt32, _ response: HTTPResponse, body: StaticString, as refusal: Refusal? = nil,
+    _ denial: Denial? = nil, path: String? = nil
   ) {
-    if let refusal = refusal ?? Refusal(response.status) { countRefusal(slot, refusal) }
+    if let refusal = refusal ?? Refusal(response.status) { countRefusal(slot, refusal, denial, path: path) }
     var response = response
     prepare(&response, slot)
     scratch.removeAll()
@@ -439,15 +449,6 @@ extension Shard where Kernel: ~Copyable {
     httpDate.set(milliseconds: clock.milliseconds)
     response.date = httpDate
     if drainDeadline > 0 && !shared.listeners[Int(connections[slot].listener)].isAdmin { response.keepsAlive = false }
-  }
-
-  /// Counts a refusal, and logs it if it is among the first of its kind in the second.
-  @inline(never)
-  mutating func countRefusal(_ slot: UInt32, _ refusal: Refusal) {
-    counters.countRefusal(refusal)
-    let client = connections[slot].client
-    log.log(
-      .info, "refused", reason: refusal.label, nowMilliseconds: Int(now), [("client", .text(client.description))])
   }
 
   /// Queues a response with a body that was put together in `nameScratch`.

@@ -196,6 +196,7 @@ extension Shard where Kernel: ~Copyable {
     switch WebSocketUpgrade.check(head, bytes) {
     case .accept(let key):
       if head.expectContinue { sendContinue(slot) }
+      connections[slot].mount = Connection.engineMount
       let deflate = negotiateDeflate(head, bytes)
       acceptUpgrade(slot, bytes.extracting(key), role, deflate, nil)
       if let deflate { enableDeflate(slot, deflate) }

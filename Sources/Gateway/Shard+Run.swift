@@ -6,16 +6,19 @@ import Wire
 
 extension Shard where Kernel: ~Copyable {
 
-  /// Serves until the gateway stops and the connections are gone or out of time.
-  mutating func serve() {
+  /// Serves until the gateway stops and the connections are gone or out of time. Throws when it cannot begin; the
+  /// listeners are the caller's then.
+  mutating func serve() throws(ListenerFailure) {
     var buffer = ByteBuffer(capacity: Limits.receiveBytes + Limits.tailBytesMax)
     var gather = GatherList()
-    registerListeners()
+    guard registerListeners() else {
+      closeReserve()
+      throw ListenerFailure()
+    }
     shared.enterReady()
     telemetryMilliseconds = now + UInt64(shared.configuration.channels.telemetryIntervalMilliseconds)
     while !isDone() { turn(&buffer, &gather) }
-    closeListeners(andAdmin: true)
-    for case .adopt(let handover) in commands.close() { network.close(handover.fd) }
+    abandon()
     endMail()
     endWaiting()
     publishMetrics()
@@ -140,9 +143,12 @@ extension Shard where Kernel: ~Copyable {
     ready.removeFirst(done)
   }
 
-  /// Whether a stopping reactor has nothing left to do.
+  /// Whether a stopping reactor has nothing left to do. The first serves the admin listener until all others have
+  /// ended.
   private func isDone() -> Bool {
-    drainDeadline > 0 && (connections.count == adminCount || now >= drainDeadline)
+    if drainDeadline == 0 { return false }
+    if connections.count != adminCount && now < drainDeadline { return false }
+    return number != 0 || shared.isLastServing
   }
 
   /// The number of turns when the metrics were last published: when nothing has happened since, they are up to date.
@@ -151,13 +157,14 @@ extension Shard where Kernel: ~Copyable {
   /// Publishes the counters and measures the gauges.
   mutating func publishMetrics() {
     publishMetricsMilliseconds = now + 100
-    counters.set(.connections, connections.count)
+    counters.set(.connections, connections.count - adminCount)
     counters.set(.webSockets, webSocketCount)
     counters.set(.subscriptions, topics.subscriptionCount)
     counters.set(.topics, topics.topicCount)
     counters.set(.outboundWaitingBytes, outbox.waitingBytes)
     counters.set(.postOverflow, overflowCount)
     counters.set(.timers, timers.count)
+    counters.ageLag(nowMilliseconds: now)
     counters.publish(to: shared.metrics[number])
     log.reportSuppressed(nowMilliseconds: Int(now))
   }

@@ -12,10 +12,14 @@ extension Shard where Kernel: ~Copyable {
   ) -> UpgradeVerdict {
     var name = ByteBuffer()
     var session = ByteBuffer()
-    let identity = SessionsAuthenticator.identify(
-      head, bytes, shared, nowSeconds: clock.milliseconds / 1000, &claims, token: &nameScratch, name: &name,
-      session: &session)
-    guard let identity else { return .refuse(.unauthorized) }
+    let identity: SessionsAuthenticator.Identity
+    do throws(Denial) {
+      identity = try SessionsAuthenticator.identify(
+        head, bytes, shared, nowSeconds: clock.milliseconds / 1000, &claims, token: &nameScratch, name: &name,
+        session: &session)
+    } catch {
+      return .refuse(.unauthorized, nil, error)
+    }
     connections[slot].user = users.intern(name)
     connections[slot].place = users.intern(session)
     switch identity {

@@ -89,13 +89,13 @@ extension Shard where Kernel: ~Copyable {
     let name = text.extracting(packet.namespace).array
     let offered = packet.payload.flatMap { SocketIOToken.read(text, $0) } ?? handshakeToken.map { .text($0) }
     guard let offered else {
-      refuseNamespace(slot, name, "Authentication token required")
+      refuseNamespace(slot, name, "Authentication token required", .tokenMissing)
       return
     }
     guard case .text(let token) = offered,
       let session = shared.eventSessions.lookup(token: token.span, nowMilliseconds: clock.milliseconds)
     else {
-      refuseNamespace(slot, name, "Invalid or expired session token")
+      refuseNamespace(slot, name, "Invalid or expired session token", .unknownSession)
       return
     }
     engine = engines.take(connections[slot].engine)!
@@ -125,8 +125,10 @@ extension Shard where Kernel: ~Copyable {
     if !connections[slot].flags.contains(.announced) { announce(slot) }
   }
 
-  private mutating func refuseNamespace(_ slot: UInt32, _ name: [UInt8], _ message: StaticString) {
-    countRefusal(slot, .socketIORefused)
+  private mutating func refuseNamespace(
+    _ slot: UInt32, _ name: [UInt8], _ message: StaticString, _ denial: Denial? = nil
+  ) {
+    countRefusal(slot, .socketIORefused, denial)
     scratch.removeAll()
     scratch.append("44")
     if !name.isEmpty {

@@ -25,7 +25,7 @@ extension Shard where Kernel: ~Copyable {
     connections[slot].place = users.intern(nameScratch)
     makeWalkersId()
     connections[slot].alias = users.intern(nameScratch)
-    let isUser = identifyWalkersUser(bytes.extracting(head.authorization ?? 0..<0))
+    let isUser = identifyWalkersUser(slot, bytes.extracting(head.authorization ?? 0..<0))
     connections[slot].user = users.intern(nameScratch)
     if isUser { connections[slot].flags.insert(.authenticated) }
     return .accept(subprotocol: nil)
@@ -47,12 +47,14 @@ extension Shard where Kernel: ~Copyable {
   }
 
   /// Leaves the root of a credential's user in `nameScratch`, or the public root; true for a user's.
-  private mutating func identifyWalkersUser(_ credential: Span<UInt8>) -> Bool {
+  private mutating func identifyWalkersUser(_ slot: UInt32, _ credential: Span<UInt8>) -> Bool {
     let verdict = shared.walkersAuthenticator.identify(
       credential, nowSeconds: clock.milliseconds / 1_000, &claims, root: &nameScratch)
     if verdict == .user { return true }
     nameScratch.removeAll()
     nameScratch.append(WalkersRoot.publicRoot)
+    // The client is not refused, so nothing else would say why it is nobody in particular.
+    if case .invalid(let denial) = verdict { noteIgnoredCredential(slot, denial) }
     return false
   }
 
@@ -146,7 +148,7 @@ extension Shard where Kernel: ~Copyable {
     guard connections[slot].phase == .open else { return }
     var credential = ByteBuffer()
     if let token { JSONString.decode(message, token, into: &credential) }
-    let isUser = identifyWalkersUser(credential.bytes)
+    let isUser = identifyWalkersUser(slot, credential.bytes)
     let user = users.intern(nameScratch)
     let old = connections[slot].user
     nameScratch.removeAll()

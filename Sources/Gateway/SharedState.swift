@@ -105,6 +105,10 @@ final class SharedState: Sendable {
   private let stopping = Atomic<Bool>(false)
   /// Calls of handlers that have not ended. Relaxed: only a count.
   private let callCount = Atomic<Int>(0)
+  /// Reactors that have not left their loops. Release and acquire: what they had published comes first.
+  private let servingCount: Atomic<Int>
+  /// Connections that reactors have cut off at their end. Relaxed: read once they have been joined.
+  private let leftCount = Atomic<Int>(0)
   /// Whether there were many of them at a time. Relaxed: it says when to look for memory to give back.
   private let hadManyCalls = Atomic<Bool>(false)
   /// Reactors that are accepting connections.
@@ -121,6 +125,7 @@ final class SharedState: Sendable {
     self.connectionsMax = connectionsMax
     self.bounds = bounds
     limits = configuration.limits
+    servingCount = Atomic(doorbells.count)
     reactorCount = doorbells.count
     mail = MailCounts(reactorCount: doorbells.count)
     waiting = WaitingMemory(reactorCount: doorbells.count)
@@ -203,6 +208,21 @@ final class SharedState: Sendable {
 
   /// Whether the gateway has been told to stop.
   var isStopping: Bool { stopping.load(ordering: .acquiring) }
+
+  /// A reactor has left its loop, or will not begin one. The first, which serves the admin listener, waits for that.
+  func leaveServing() {
+    servingCount.wrappingSubtract(1, ordering: .acquiringAndReleasing)
+    doorbells[0].ring()
+  }
+
+  /// Whether one reactor is left at most.
+  var isLastServing: Bool { servingCount.load(ordering: .acquiring) <= 1 }
+
+  /// A reactor that ends has cut off so many connections.
+  func leave(_ count: Int) { leftCount.wrappingAdd(count, ordering: .relaxed) }
+
+  /// Connections that had not gone when the reactors ended.
+  var connectionsLeft: Int { leftCount.load(ordering: .relaxed) }
 
   /// Tells every reactor to stop.
   func stop() {

@@ -5,14 +5,14 @@ import Wire
 enum UpgradeVerdict {
   case accept(subprotocol: Range<Int>?)
   /// Open, and close at once with the reason's code: a dialect's clients expect their refusal that way.
-  case acceptThenClose(subprotocol: Range<Int>?, CloseReason, StaticString)
+  case acceptThenClose(subprotocol: Range<Int>?, CloseReason, StaticString, Denial)
   /// Answer with the status; the text is the body, where it is not the status's own.
-  case refuse(HTTPStatus, StaticString? = nil)
+  case refuse(HTTPStatus, StaticString? = nil, Denial? = nil)
 
   /// The sub-protocol to echo.
   var subprotocol: Range<Int>? {
     switch self {
-    case .accept(let range), .acceptThenClose(let range, _, _): range
+    case .accept(let range), .acceptThenClose(let range, _, _, _): range
     case .refuse: nil
     }
   }

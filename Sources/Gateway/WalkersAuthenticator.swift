@@ -15,7 +15,7 @@ struct WalkersAuthenticator: Sendable {
     /// There is none, or another scheme than `Bearer`.
     case absent
     /// It does not verify, has expired, is not known, or names no root.
-    case invalid
+    case invalid(Denial)
   }
 
   let verifier: JWTVerifier?
@@ -30,12 +30,18 @@ struct WalkersAuthenticator: Sendable {
     root.removeAll()
     guard let range = Self.token(credential) else { return .absent }
     let token = credential.extracting(range)
-    guard let verifier, (try? verifier.verify(token, nowSeconds: nowSeconds, into: &claims)) != nil,
-      accounts.accepts(token: token, claims: claims, nowSeconds: nowSeconds)
-    else { return .invalid }
+    guard let verifier else { return .invalid(.noSecret) }
+    do throws(Denial) {
+      try verifier.check(token, nowSeconds: nowSeconds, into: &claims)
+    } catch {
+      return .invalid(error)
+    }
+    guard accounts.accepts(token: token, claims: claims, nowSeconds: nowSeconds) else {
+      return .invalid(.tokenNotIssued)
+    }
     var id = ByteBuffer(capacity: 32)
     guard claims.string(Self.rootClaim, into: &id), WalkersRoot.append(id: id.bytes, to: &root) else {
-      return .invalid
+      return .invalid(.noUser)
     }
     return .user
   }

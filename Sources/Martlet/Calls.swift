@@ -4,9 +4,10 @@ import FoundationEssentials
 import Gateway
 
 /// Thrown by a handler: the text is sent to the client as its error. Any other error becomes a general one.
-public struct Rejection: Error, Sendable {
+public struct Rejection: Error, Sendable, CustomStringConvertible {
   /// What the client is told.
   public let reason: String
+  public var description: String { reason }
 
   /// A refusal with a reason.
   public init(_ reason: String) { self.reason = reason }

@@ -159,7 +159,7 @@ public struct ClientAnswer: Sendable {
 
 /// Why a client was not asked, did not answer, or was not sent attachments. A handler that lets it through answers with
 /// the error that a handler's time-out or failure has.
-public enum RequestError: Error, Sendable, Equatable {
+public enum RequestError: Error, Sendable, Equatable, CustomStringConvertible {
   /// There was no acknowledgement in time.
   case timedOut
   /// The client has gone or left the namespace, or is a native one; or as many requests wait for it as are allowed
@@ -168,6 +168,15 @@ public enum RequestError: Error, Sendable, Equatable {
   /// There are more than ten attachments, a placeholder names one that is not there, the value is no JSON, or the
   /// client is a native one.
   case attachments
+
+  /// A sentence for a log.
+  public var description: String {
+    switch self {
+    case .timedOut: "the client did not acknowledge in time"
+    case .disconnected: "the client has gone, or cannot be asked"
+    case .attachments: "the attachments cannot be sent"
+    }
+  }
 
   static func converting<Value>(_ body: () throws -> Value) throws -> Value {
     do { return try body() } catch { throw converted(error) }

@@ -1,4 +1,5 @@
 // What a gateway of one's own program is started with. A value, any thread.
+import EventLoop
 import FoundationEssentials
 import Gateway
 
@@ -41,8 +42,27 @@ public struct GatewaySettings: Sendable {
     return try load(file: file, environment, flags)
   }
 
-  /// Settings from a command line: `--dev`, `--config FILE`, `--host H`, `--port P` and `--set KEY=VALUE`, as
-  /// `martlet serve` knows them, with the process's environment.
+  /// Settings from the command line of this program and its environment: every flag that `martlet serve` knows. For the
+  /// first line of a program: `--help` prints the flags and ends the process with status 0; what cannot be used is said
+  /// on standard error, a line for each mistake, and the process ends with status 1.
+  public static func commandLine() -> GatewaySettings {
+    let words = CommandLine.arguments
+    let name = words.first?.split(separator: "/").last.map(String.init) ?? "gateway"
+    let arguments = words.dropFirst()
+    if arguments.prefix(while: { $0 != "--" }).contains(where: { $0 == "--help" || $0 == "-h" }) {
+      Console.writeOutput(help(program: name))
+      System.end(status: 0)
+    }
+    do {
+      return try load(arguments: arguments)
+    } catch {
+      Console.writeError(error.reasons.map { "\(name): \($0)\n" }.joined())
+      System.end(status: 1)
+    }
+  }
+
+  /// Settings from a command line: every flag that `martlet serve` knows, such as `--dev`, `--config FILE`, `--port P`
+  /// and `--set KEY=VALUE`, with the process's environment.
   ///
   /// - Parameter arguments: without the program's name: `CommandLine.arguments.dropFirst()`.
   public static func load(arguments: some Sequence<String>) throws(SettingsError) -> GatewaySettings {
@@ -50,23 +70,46 @@ public struct GatewaySettings: Sendable {
     var file: String?
     var words = Array(arguments)[...]
     while let word = words.popFirst() {
-      if word == "--dev" {
-        flags.append((key: "development", text: "true", origin: word))
+      guard word.hasPrefix("-") else { throw SettingsError(reasons: ["unexpected \"\(word)\""]) }
+      let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+      let name = parts[0]
+      let setting = Setting.all.first { $0.flag?.name == name }
+      if let setting, let flag = setting.flag, flag.placeholder == nil {
+        if parts.count > 1 { throw SettingsError(reasons: ["\(name) takes no value"]) }
+        flags.append((key: setting.key, text: flag.constant, origin: name))
         continue
       }
-      guard let value = words.popFirst() else { throw SettingsError(reasons: ["\(word): a value is missing"]) }
-      switch word {
-      case "--config": file = value
-      case "--host": flags.append((key: "host", text: value, origin: word))
-      case "--port": flags.append((key: "port", text: value, origin: word))
-      case "--set":
-        let parts = value.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-        guard parts.count == 2 else { throw SettingsError(reasons: ["--set needs KEY=VALUE"]) }
-        flags.append((key: parts[0], text: parts[1], origin: word))
-      default: throw SettingsError(reasons: ["\(word) is not known"])
+      guard setting != nil || name == "--config" || name == "--set" else {
+        let known = Setting.all.compactMap { $0.flag?.name } + ["--config", "--set", "--help"]
+        let clause = Suggestion.clause(for: name, among: known)
+        throw SettingsError(reasons: ["unknown flag \"\(name)\"\(clause)"])
+      }
+      var value = parts.count > 1 ? parts[1] : nil
+      if value == nil, let next = words.first, !next.hasPrefix("--") { value = words.popFirst() }
+      guard let value, !value.isEmpty else { throw SettingsError(reasons: ["\(name) needs a value"]) }
+      if let setting {
+        flags.append((key: setting.key, text: value, origin: name))
+      } else if name == "--config" {
+        file = value
+      } else {
+        let pair = value.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        guard pair.count == 2, !pair[0].isEmpty else { throw SettingsError(reasons: ["--set needs KEY=VALUE"]) }
+        flags.append((key: pair[0], text: pair[1], origin: name))
       }
     }
     return try load(file: file, ProcessInfo.processInfo.environment, flags)
+  }
+
+  /// What `--help` prints: the flags, and every setting with its key, its environment variable and its default.
+  public static func help(program: String) -> String {
+    var text = "Usage: \(program) [--dev] [--config FILE] [--set KEY=VALUE] [FLAGS]\n\nFlags:\n"
+    text += "  --config FILE\n      Configuration file, JSON5.\n"
+    text += "  --set KEY=VALUE\n      Any setting by its key; may be repeated.\n"
+    for setting in Setting.all {
+      guard let flag = setting.flag else { continue }
+      text += "  \(flag.name)\(flag.placeholder.map { " " + $0 } ?? "")\n      \(setting.summary)\n"
+    }
+    return text + Setting.help
   }
 
   private static func load(

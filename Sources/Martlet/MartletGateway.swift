@@ -138,7 +138,9 @@ public final class MartletGateway: Sendable {
   public var addresses: [String] { state.withLock { $0.server?.addresses ?? [] } }
 
   /// Opens the listeners and starts serving. When this returns, clients can connect. Once.
-  public func start() throws {
+  public func start() throws { _ = try open() }
+
+  private func open() throws -> GatewayServer {
     let extensions = state.withLock { state in
       precondition(!state.isStarted, "a gateway is started once")
       state.isStarted = true
@@ -148,6 +150,7 @@ public final class MartletGateway: Sendable {
     let server = try GatewayServer(settings.configuration, logger: logger, extensions: extensions)
     server.announce()
     state.withLock { $0.server = server }
+    return server
   }
 
   /// Ends it gracefully: no new connections, close code 1001 to every client, what is queued is sent.
@@ -163,14 +166,28 @@ public final class MartletGateway: Sendable {
     logger.flush()
   }
 
-  /// Serves until SIGTERM, SIGINT or SIGHUP, then stops gracefully.
-  public func run() async throws {
+  /// Serves until SIGTERM, SIGINT or SIGHUP, then stops gracefully; a second of them ends the process at once. When the
+  /// gateway cannot start, one line says why and the process ends with status 1.
+  public func run() async {
     if !settings.notice.isEmpty { print(settings.notice, terminator: "") }
-    let signals = try TerminationSignals()
-    try start()
-    let signal = await Waiting.run("martlet-signal") { signals.wait() }
-    logger.log(.info, "stopping", [("signal", .integer(Int(signal ?? 0)))])
+    let signals: TerminationSignals
+    let server: GatewayServer
+    do {
+      signals = try TerminationSignals()
+      server = try open()
+    } catch {
+      logger.log(.error, "start-failed", [("error", .text("\(error)"))])
+      logger.flush()
+      System.end(status: 1)
+    }
+    let signal = await Waiting.run("martlet-signal") { signals.wait { server.reportIgnored(signal: $0) } }
+    server.stop(signal: signal ?? 0)
+    let impatience = try? ReactorThread(name: "martlet-signal") {
+      server.endAtOnce(signal: signals.wait { server.reportIgnored(signal: $0) })
+    }
+    impatience?.detach()
     await stop()
+    server.reportStopped()
   }
 }
 

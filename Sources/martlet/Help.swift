@@ -20,19 +20,7 @@ enum Help {
       text += "\nFlags:\n"
       text += columns(command.flags.map { ($0.name + ($0.placeholder.map { " " + $0 } ?? ""), $0.summary) })
     }
-    if command == .serve { text += settings() }
-    return text
-  }
-
-  /// Every setting with its key, its environment variable, its range and its default.
-  private static func settings() -> String {
-    var text = "\nSettings (key in the file and of --set, environment variable, values, default):\n"
-    for setting in Setting.all {
-      var facts = [setting.environment]
-      if let range = setting.rangeText { facts.append(range) }
-      if let value = setting.defaultText { facts.append("default \(value)") }
-      text += "  \(setting.key)\n      \(facts.joined(separator: ", "))\n      \(setting.summary)\n"
-    }
+    if command == .serve { text += Setting.help }
     return text
   }
 

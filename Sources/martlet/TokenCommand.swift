@@ -13,6 +13,7 @@ struct TokenCommand {
 
   func run(_ arguments: Arguments) throws(UsageError) -> Report {
     guard let name = arguments.value("--dialect") else { throw UsageError(text: "--dialect is missing") }
+    if name.isEmpty { throw UsageError(text: "--dialect: the name is empty") }
     guard let dialect = Dialect(name: name) else {
       let clause = Suggestion.clause(for: name, among: Dialect.allCases.map(\.name))
       throw UsageError(text: "--dialect: unknown dialect \"\(name)\"\(clause)")
@@ -67,7 +68,11 @@ struct TokenCommand {
         throw UsageError(text: "\(flag) is for the \(owner.name) dialect")
       }
       let name = arguments.value("--email") ?? arguments.value("--user")
-      guard let name, !name.isEmpty else { throw UsageError(text: "--user is missing") }
+      guard let name else { throw UsageError(text: "--user is missing") }
+      if name.isEmpty {
+        let isEmail = arguments.value("--email") != nil
+        throw UsageError(text: isEmail ? "--email: the address is empty" : "--user: the name is empty")
+      }
       user = name
       if let text = arguments.value("--ttl") {
         let range = TokenCommand.ttlSecondsRange

@@ -76,7 +76,7 @@ struct Tool {
     case .user:
       return .finished(try UserCommand(tool: self).run(arguments))
     case .checkConfig:
-      guard let path = arguments.operands.first else { throw UsageError(text: "which FILE?") }
+      guard let path = arguments.operands.first, !path.isEmpty else { throw UsageError(text: "which FILE?") }
       return .finished(checkConfig(path))
     case .defaultConfig:
       return .finished(Report(output: Configuration.defaultFile()))
@@ -128,6 +128,7 @@ struct Tool {
       }
     }
     if let path = arguments.value("--config") {
+      if path.isEmpty { throw UsageError(text: "--config: the name of the file is empty") }
       sources.fileName = path
       do {
         sources.file = try FileBytes.read(path: path)

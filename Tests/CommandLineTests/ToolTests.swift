@@ -103,7 +103,8 @@ struct ToolTests {
       let result = report(["check-config", path])
       #expect(result.status == 1)
       #expect(
-        result.output == "limits.fragmentsMax: expected 1...1048576, got 0\nprot: unknown key, did you mean \"port\"?\n"
+        result.output == "\(path): line 1, column 22: limits.fragmentsMax: expected 1...1048576, got 0\n"
+          + "\(path): line 1, column 3: prot: unknown key, did you mean \"port\"?\n"
       )
     }
     try withFile("{ channels: { jwtSecret: 'your-secret-key' } }") { path in
@@ -119,6 +120,48 @@ struct ToolTests {
     #expect(printed.status == 0 && printed.complaint.isEmpty)
     try withFile(printed.output) { path in
       #expect(report(["check-config", path]) == Report(output: "\(path): ok\n"))
+    }
+  }
+}
+
+@Suite("Names that are empty")
+struct EmptyNameTests {
+  @Test(
+    "a name that is empty is refused by a sentence that names what it is",
+    arguments: [
+      (["token", "--dialect", "channels", "--user", ""], 2, "--user: the name is empty"),
+      (["token", "--dialect", "channels", "--user="], 2, "--user: the name is empty"),
+      (["token", "--dialect", "", "--user", "a"], 2, "--dialect: the name is empty"),
+      (["token", "--dialect", "walkers", "--user", "a", "--email", ""], 2, "--email: the address is empty"),
+      (["token", "--dialect", "sessions", "--user", "a", "--session", ""], 2, "--session: the name is empty"),
+      (["token", "--dialect", "channels", "--user", "a", "--claim", "=1"], 2, "--claim needs NAME=VALUE"),
+      (["user", "add", "", "--user-file", "/tmp/x"], 1, "the name is empty"),
+      (["user", "", "--user-file", "/tmp/x"], 2, "unknown action \"\""),
+      (["serve", "--config", ""], 2, "--config: the name of the file is empty"),
+      (["serve", "--set", "=1"], 2, "--set needs KEY=VALUE"),
+      (["serve", "--unix", ""], 1, "unixPath: expected an absolute path of a socket, got \"\" (from --unix)"),
+      (["serve", "--host", ""], 1, "host: expected a numeric address such as 127.0.0.1, 0.0.0.0 or ::, got \"\""),
+      (["check-config", ""], 2, "which FILE?"),
+      (["help", ""], 2, "unknown command \"\""),
+      ([""], 2, "unknown command \"\""),
+    ] as [([String], Int32, String)])
+  func empty(_ words: [String], _ status: Int32, _ expected: String) {
+    let result = report(words)
+    #expect(result.status == status)
+    #expect(result.complaint.contains(expected), "got \(result.complaint)")
+  }
+
+  @Test("a key or a name in a file that is empty is a mistake with its place")
+  func inFile() throws {
+    for (text, expected) in [
+      ("{ '': 1 }", "line 1, column 3: \"\": unknown key"),
+      ("{ handlers: { requests: { '': 'http://a/' } } }", "handlers.requests.\"\": expected a name of 1..."),
+      ("{ walkers: { walkers: { '': {} } } }", "walkers.walkers.\"\": expected a name of letters"),
+    ] {
+      try withFile(text) { path in
+        let result = report(["check-config", path])
+        #expect(result.status == 1 && result.output.contains(expected), "got \(result.output)")
+      }
     }
   }
 }

@@ -47,6 +47,53 @@ struct ChatBotTests {
     try walker.send(#"{"type":"walker","walker":"greet","response":true,"context":{"name":"Bo"}}"#)
     #expect(JSON(try walker.nextText()) == JSON(#"{"type":"chat","text":"Bo is here"}"#))
     #expect(JSON(try walker.nextText()) == JSON(#"{"status":200,"reports":["Hello, Bo!"]}"#))
-    #expect(gateway.stop().status == 0)
+    ThisProcess.signal(gateway.id, 10)
+    #expect(eventually { gateway.log.contains("signal-ignored signal=10") })
+    // Clients that read do not close by themselves here: a second signal does not wait for them.
+    gateway.terminate()
+    #expect(eventually { gateway.log.contains("stopping signal=15 connections=3") })
+    #expect(scores.next() == .close(1001, "server stopping"))
+    ThisProcess.signal(gateway.id, 2)
+    let end = gateway.waitForEnd()
+    #expect(end.status == 130 && end.log.contains("stopped-at-once signal=2"), "\(end.log)")
+  }
+
+  @Test("one signal stops it in order")
+  func stop() throws {
+    let gateway = try GatewayProcess(
+      executable: URL(fileURLWithPath: build()), ["--dev", "--port=0", "--admin-port=0", "--reactors", "1"])
+    let end = gateway.stop()
+    #expect(end.status == 0 && end.log.contains("stopped connectionsLeft=0"), "\(end.log)")
+  }
+
+  @Test("a mistake is one line on standard error and status 1; --help is help and status 0")
+  func mistakes() throws {
+    let program = try build()
+    let secrets = ["NEXUS_JWT_SECRET", "HANDLERS_JWT_SECRET", "JWT_SECRET_KEY", "TOKEN_SECRET"]
+    let none = Dictionary(uniqueKeysWithValues: secrets.map { ($0, "") })
+    let all = Dictionary(uniqueKeysWithValues: secrets.map { ($0, Tokens.secret) })
+    let other = try GatewayProcess()
+    let rows: [(words: [String], environment: [String: String], expected: String)] = [
+      (["--prot", "1"], all, "ChatBot: unknown flag \"--prot\", did you mean \"--port\"?"),
+      (["--port"], all, "ChatBot: --port needs a value"), (["extra"], all, "ChatBot: unexpected \"extra\""),
+      (["--port", "x", "--dev"], all, "ChatBot: port: expected 0...65535, got \"x\" (from --port)"),
+      (["--config", "/no/such"], all, "ChatBot: /no/such: No such file or directory"),
+      (
+        ["--host", "127.0.0.1", "--port=0", "--admin-port=\(other.port)"], all,
+        "cannot listen on 127.0.0.1:\(other.port) (admin listener): address in use; --admin-port or --no-admin"
+      ),
+    ]
+    for row in rows {
+      let end = try Shell.run([program] + row.words, row.environment)
+      #expect(end.status == 1, "\(row)")
+      let lines = end.output.split(separator: "\n").filter { !$0.contains(" info ") }
+      #expect(lines.count == 1 && end.output.contains(row.expected), "\(end.output)")
+    }
+    let missing = try Shell.run([program], none)
+    #expect(missing.status == 1 && missing.output.contains("ChatBot: channels.jwtSecret: "), "\(missing.output)")
+    #expect(missing.output.split(separator: "\n").allSatisfy { $0.hasPrefix("ChatBot: ") })
+    let help = try Shell.run([program, "--dev", "--help"], none)
+    #expect(help.status == 0 && help.output.hasPrefix("Usage: ChatBot ") && help.output.contains("--max-connections"))
+    #expect(help.output.contains("limits.messageBytesMax"))
   }
 }

@@ -28,5 +28,12 @@ struct CloseReasonTests {
     }
     #expect(CloseReason.allCases.count <= 32, "the published counters have room for 32")
     #expect(Refusal.allCases.count <= 32, "the published counters have room for 32")
+    #expect(Denial.allCases.count <= 32, "the published counters have room for 32")
+    #expect(Set(Denial.allCases.map { $0.label.description }).count == Denial.allCases.count)
+  }
+
+  @Test("what a connection keeps for its last log line lies in room that it had anyway")
+  func connectionSize() {
+    #expect(MemoryLayout<Connection>.stride == 120)
   }
 }

@@ -74,7 +74,7 @@ struct ConfigurationFileTests {
     arguments: [
       ("", "line 1, column 1: the text ends where a value should be"), ("{", "line 1, column 1: this { has no }"),
       ("[1", "line 1, column 3: expected , or ]"), ("{a:1 b:2}", "line 1, column 6: expected , or }"),
-      ("{\n  a: 1,\n  a: 2 }", "line 3, column 3: the key \"a\" stands there twice"),
+      ("{\n  a: 1,\n  a: 2 }", "line 3, column 3: duplicate key \"a\" (first on line 2)"),
       ("{a:yes}", "line 1, column 4: expected a value; a text needs quotes: \"yes\""),
       ("{a 1}", "line 1, column 4: expected : after a key"), ("{,}", "line 1, column 2: expected a key or }"),
       ("{1:1}", "line 1, column 2: expected a key or }"),

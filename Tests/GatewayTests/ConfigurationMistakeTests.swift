@@ -77,7 +77,87 @@ struct ConfigurationMistakeTests {
     ])
   func inFile(_ entry: Case) {
     let found = mistakes(file: entry.file)
-    #expect(found.contains { $0.hasPrefix(entry.expected) }, "found \(found)")
+    #expect(found.contains { $0.hasPrefix(entry.expected) || $0.contains(": " + entry.expected) }, "found \(found)")
+  }
+
+  @Test("a mistake in a file is where its key stands, and where the nearest key above stands if it is not there")
+  func places() {
+    let file = """
+      {
+        // a comment
+        limits: { messageBytesMax: "x",
+          nonsense: 1 },
+        listeners: [
+          { port: 1, mounts: [{ path: "*", dialect: "echo" }] },
+          { port: 70000, mounts: [
+            { path: "chat", dialect: "echo" } ] },
+          { host: "::", mounts: [{ path: "*", dialect: "echo" }] },
+        ],
+        corsOrigins: ["https://a.example",
+          "nonsense://"],
+        handlers: { requests: { "a.b": 7 } },
+      }
+      """
+    let found = mistakes(file: file)
+    for expected in [
+      "line 3, column 13: limits.messageBytesMax: expected 1024...268435456, got \"x\"",
+      "line 4, column 5: limits.nonsense: unknown key",
+      "line 7, column 7: listeners[1].port: expected 0...65535, got 70000",
+      "line 8, column 9: listeners[1].mounts[0].path: expected",
+      "line 9, column 5: listeners[2]: expected port (and host) or unix",
+      "line 12, column 5: corsOrigins[1]: \"nonsense://\" is not an origin",
+      "line 13, column 27: handlers.requests.a.b: expected a URL, got 7",
+    ] {
+      #expect(found.contains { $0.hasPrefix("test.json5: " + expected) }, "\(expected) in \(found)")
+    }
+    #expect(
+      mistakes(file: "{\nwebsocketPort: 1\n}").first
+        == "test.json5: line 2, column 1: websocketPort: is for the seed-ports profile only")
+  }
+
+  @Test("what a flag or a variable says after the file is not blamed on the file")
+  func overridden() {
+    #expect(
+      mistakes(file: "{ limits: { fragmentsMax: 1 } }", flags: [("limits.fragmentsMax", "0")])
+        == ["limits.fragmentsMax: expected 1...1048576, got 0 (from --set)"])
+    #expect(
+      mistakes(file: "{ websocketPort: 1 }", environment: ["WEBSOCKET_PORT": "2"])
+        == ["websocketPort: is for the seed-ports profile only"])
+  }
+
+  @Test("what Kubernetes sets for services called martlet and martlet-… is passed over and named; a number is a port")
+  func kubernetes() throws {
+    let address = "tcp://10.96.0.17:8080"
+    var environment: [String: String] = [:]
+    for service in ["MARTLET", "MARTLET_ADMIN"] {
+      environment["\(service)_SERVICE_HOST"] = "10.96.0.17"
+      environment["\(service)_SERVICE_PORT"] = "8080"
+      environment["\(service)_SERVICE_PORT_HTTP"] = "8080"
+      environment["\(service)_PORT"] = address
+      environment["\(service)_PORT_8080_TCP"] = address
+      environment["\(service)_PORT_8080_TCP_PROTO"] = "tcp"
+      environment["\(service)_PORT_8080_TCP_PORT"] = "8080"
+      environment["\(service)_PORT_8080_TCP_ADDR"] = "10.96.0.17"
+    }
+    let configuration = try load(environment: environment)
+    #expect(configuration.ignoredEnvironment == environment.keys.sorted())
+    #expect(configuration.listeners.map(\.address) == [.tcp(host: "0.0.0.0", port: 8_080)])
+    #expect(configuration.admin?.port == 9_090)
+    let numbered = try load(environment: ["MARTLET_PORT": "8081", "MARTLET_ADMIN_PORT": "9091"])
+    #expect(numbered.listeners.map(\.address) == [.tcp(host: "0.0.0.0", port: 8_081)])
+    #expect(numbered.admin?.port == 9_091)
+    #expect(numbered.ignoredEnvironment.isEmpty)
+    #expect(
+      try load(environment: ["MARTLET_PORT": "1", "PORT": "2"]).listeners.map(\.address)
+        == [.tcp(host: "0.0.0.0", port: 2)])
+    for name in ["MARTLET_SERVICES", "MARTLET_PORT_8080", "MARTLET_PORT_X_TCP", "MARTLET_PORT_80_TCP_NAME"] {
+      #expect(
+        mistakes(environment: [name: "1"]).first?.hasPrefix("\(name): unknown environment variable") == true, "\(name)")
+    }
+    #expect(
+      mistakes(environment: ["MARTLET_PORT": "http"]) == [
+        "port: expected 0...65535, got \"http\" (from MARTLET_PORT)"
+      ])
   }
 
   @Test("all mistakes of all sources come at once")
@@ -87,9 +167,9 @@ struct ConfigurationMistakeTests {
       environment: ["MARTLET_PRT": "1", "PORT": "http"], flags: [("reactorCount", "many"), ("logLevel", "loud")])
     #expect(
       found == [
-        "limits.filterBytesMax: expected 2...65536, got 1",
-        "limits.fragmentsMax: expected 1...1048576, got 0",
-        "prot: unknown key, did you mean \"port\"?",
+        "test.json5: line 1, column 39: limits.filterBytesMax: expected 2...65536, got 1",
+        "test.json5: line 1, column 22: limits.fragmentsMax: expected 1...1048576, got 0",
+        "test.json5: line 1, column 3: prot: unknown key, did you mean \"port\"?",
         "port: expected 0...65535, got \"http\" (from PORT)",
         "MARTLET_PRT: unknown environment variable, did you mean \"PORT\"?",
         "reactorCount: expected 0...64, got \"many\" (from --set)",

@@ -107,7 +107,7 @@ struct ConfigurationProxyTests {
     ])
   func mistakesAreNamed(_ file: String, _ expected: String) {
     let found = mistakes(file: file)
-    #expect(found.count == 1 && found[0].hasPrefix(expected), "found \(found)")
+    #expect(found.count == 1 && found[0].contains(": " + expected), "found \(found)")
   }
 
   @Test("too many trusted ranges are one mistake, not one each")

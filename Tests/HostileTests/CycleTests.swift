@@ -40,7 +40,7 @@ struct CycleTests {
     var open = 0
     let isAtRest = try eventually {
       open = try Metrics(of: gateway).sum("connections")
-      return open == 1
+      return open == 0
     }
     #expect(isAtRest, "\(open) connections are open")
     return Resident(of: gateway).bytes

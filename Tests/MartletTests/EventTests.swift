@@ -11,7 +11,7 @@ private struct Order: Codable, Sendable, Equatable {
 }
 
 /// A Socket.IO client that has joined a namespace; `prefix` is its name with a comma.
-private func connectSocketIO(_ port: UInt16, _ token: String, prefix: String = "") throws -> WebSocketClient {
+func connectSocketIO(_ port: UInt16, _ token: String, prefix: String = "") throws -> WebSocketClient {
   let client = try connect(port, "/socket.io/?EIO=4&transport=websocket")
   #expect(try client.nextText().hasPrefix("0{"))
   try client.send(#"40\#(prefix){"token":"\#(token)"}"#)
@@ -105,7 +105,7 @@ struct EventTests {
       try expect(client, #"451-["all bytes",{"_placeholder":true,"num":0}]"#)
       #expect(client.next() == .binary([3]))
       try expect(client, #"42["wrong",{"_placeholder":true,"num":0}]"#)
-      try expect(client, #"42["say_response","attachments"]"#)
+      try expect(client, #"42["say_response","the attachments cannot be sent"]"#)
       try expect(native, #"{"event":"said","data":"a"}"#)
       try expect(native, #"{"event":"wrong","data":{"_placeholder":true,"num":0}}"#)
       try native.send(#"{"event":"say","data":"b"}"#)
@@ -116,7 +116,7 @@ struct EventTests {
       try expect(client, #"451-["all bytes",{"_placeholder":true,"num":0}]"#)
       #expect(client.next() == .binary([3]))
       try expect(native, #"{"event":"wrong","data":{"_placeholder":true,"num":0}}"#)
-      try expect(native, #"{"event":"say_response","data":"attachments"}"#)
+      try expect(native, #"{"event":"say_response","data":"the attachments cannot be sent"}"#)
     }
   }
 
@@ -195,15 +195,15 @@ struct EventTests {
       try expect(client, #"42["order_response",["b","[[7]]","[{\"_placeholder\":true,\"num\":0}]"]]"#)
       try client.send(#"42["short"]"#)
       #expect(try client.nextText().hasSuffix(#"["q",1]"#))
-      try expect(client, #"42["short_response","timedOut"]"#)
+      try expect(client, #"42["short_response","the client did not acknowledge in time"]"#)
       try client.send(#"42["let through"]"#)
       #expect(try client.nextText().hasSuffix(#"["q",1]"#))
       try expect(client, #"42["error",{"error":"Handler timed out"}]"#)
       try client.send(#"421["wrong"]"#)
-      try expect(client, #"42["wrong_response","attachments"]"#)
+      try expect(client, #"42["wrong_response","the attachments cannot be sent"]"#)
       let native = try connectEvents(port)
       try native.send(#"{"event":"short"}"#)
-      try expect(native, #"{"event":"short_response","data":"disconnected"}"#)
+      try expect(native, #"{"event":"short_response","data":"the client has gone, or cannot be asked"}"#)
     }
   }
 }

@@ -165,10 +165,59 @@ struct MartletGatewayTests {
     }
   }
 
+  @Test("whoever waits for a client that outstays the end of the gateway is told, and the client's socket is closed")
+  func outstayed() async throws {
+    let settings = try GatewaySettings.development(
+      port: 0,
+      set: [
+        "reactorCount": "2", "logLevel": "error", "limits.drainTimeoutMilliseconds": "100",
+        "limits.closeTimeoutMilliseconds": "600000",
+      ])
+    let gateway = MartletGateway(settings, executor: TestThreads.shared)
+    let (asked, told) = (AsyncStream<Void>.makeStream(), AsyncStream<String>.makeStream())
+    gateway.onEvent("ask") { event in
+      asked.continuation.yield()
+      do {
+        _ = try await event.request("sure?", 1, timeout: .seconds(600))
+        told.continuation.yield("answered")
+      } catch {
+        told.continuation.yield("\(error)")
+      }
+    }
+    try gateway.start()
+    let port = gateway.addresses.first?.split(separator: ":").last.flatMap { UInt16($0) } ?? 0
+    let client = try await withCheckedThrowingContinuation { continuation in
+      Thread.detachNewThread {
+        continuation.resume(
+          with: Result {
+            let client = try connectSocketIO(port, try acquireSession(port))
+            try client.send(#"42["ask"]"#)
+            _ = try client.nextText()
+            return Unchecked(client)
+          })
+      }
+    }
+    for await _ in asked.stream { break }
+    await gateway.stop()
+    var answers = told.stream.makeAsyncIterator()
+    #expect(await answers.next() == "the client has gone, or cannot be asked")
+    let rest = await withCheckedContinuation { continuation in
+      Thread.detachNewThread { continuation.resume(returning: client.value.readToEnd()) }
+    }
+    #expect(rest.last == .end)
+  }
+
+  /// A client that one thread at a time uses.
+  private struct Unchecked: @unchecked Sendable {
+    let value: WebSocketClient
+    init(_ value: WebSocketClient) { self.value = value }
+  }
+
   @Test(
     "settings that cannot be used say why",
     arguments: [
-      (["--nonsense", "1"], "--nonsense"), (["--port"], "--port"), (["--set", "x"], "KEY=VALUE"),
+      (["--nonsense", "1"], "--nonsense"), (["--port"], "--port needs a value"), (["--dev=1"], "--dev takes no value"),
+      (["word"], "unexpected \"word\""), (["--prot", "1"], "did you mean \"--port\"?"), (["--set", "x"], "KEY=VALUE"),
       (["--set", "limits.nonsense=1"], "limits.nonsense"), (["--config", "/nowhere/at/all"], "/nowhere/at/all"),
       (["--port", "99999"], "port"),
     ])

@@ -179,6 +179,7 @@ struct SimulatedNetwork: Network, ~Copyable {
   }
 
   func register(listener fd: Int32, number: UInt32, isShared: Bool) -> Bool {
+    if world.refusesListeners { return false }
     world.listen(reactor: reactor, fd: fd, number: number)
     return true
   }

@@ -36,7 +36,7 @@ final class SimulatedReactor {
     shard = Shard(
       number: number, shared: shared, network: SimulatedNetwork(world: world, reactor: number), links: links,
       listenerFds: fds)
-    shard.registerListeners()
+    _ = shard.registerListeners()
   }
 
   /// Whether a step of it is possible now.
@@ -102,6 +102,9 @@ final class SimulatedReactor {
   }
 
   // MARK: What is left
+
+  /// Ends it as it is.
+  func abandon() { shard.abandon() }
 
   var connectionCount: Int { shard.connections.count }
   func counter(_ counter: Counter) -> Int { Int(clamping: shard.counters[counter]) }

@@ -44,6 +44,8 @@ final class SimulatedWorld {
   /// By number, the lowest free one given out first, as the kernel does.
   private var descriptors: [Descriptor?] = [nil, nil, nil]
   private(set) var openDescriptors = 0
+  /// Whether the system lets no reactor watch a listener.
+  var refusesListeners = false
   /// Descriptors that the process may have.
   var descriptorsMax = Int.max
   /// Connections waiting to be accepted: one queue for each reactor, and one that all share.

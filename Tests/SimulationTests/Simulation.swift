@@ -108,6 +108,15 @@ final class Simulation {
     return report()
   }
 
+  /// Runs the faulty part and then ends every reactor in the middle of it, as when a drain is out of time. What the
+  /// reactors have left by name, and the descriptors that are open.
+  func runAbandoned() -> (leftovers: [(name: String, count: Int)], descriptors: Int) {
+    while steps < stepsAsked && world.failure == nil { chaos() }
+    world.interleave = nil
+    for reactor in reactors { reactor.abandon() }
+    return (reactors.flatMap(\.leftovers), world.openDescriptors)
+  }
+
   // MARK: Steps
 
   /// One step of the faulty part.

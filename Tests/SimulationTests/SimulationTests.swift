@@ -1,4 +1,5 @@
 // Runs the simulation over a few seeds, or over those that the environment asks for. docs/TESTING.md, "Simulation".
+import Buffers
 import Foundation
 import Testing
 
@@ -60,6 +61,47 @@ struct SimulationTests {
     #expect(one.steps == two.steps && one.deliveries == two.deliveries)
     let other = try Simulation(seed: seed + 1, steps: 1_500).run()
     #expect(one.hash != other.hash)
+  }
+
+  @Test(
+    "reactors that end in the middle of everything close all that they have", arguments: 1...12 as ClosedRange<UInt64>)
+  func abandoned(seed: UInt64) throws {
+    let simulation = try Simulation(seed: seed, steps: 2_000, engineClients: seed % 2 == 0 ? 4 : 0)
+    let end = simulation.runAbandoned()
+    // What is only looked at in a turn may wait there for one that does not come.
+    let ofTurns: Set = ["dirty", "ready", "waiting bytes", "posts in overflow"]
+    for (name, count) in end.leftovers where !ofTurns.contains(name) { #expect(count == 0, "\(name)") }
+    #expect(end.descriptors == 0)
+  }
+
+  @Test("a reactor that may not watch its listeners does not begin to serve, and keeps nothing")
+  func listenersRefused() throws {
+    let world = try SimulatedWorld(reactorCount: 1, profile: WorldProfile(), random: SimulationRandom(seed: 1))
+    let logger = Logger(format: .text, level: .error)
+    let shared = try SharedState(
+      configuration: Configuration(), logger: logger,
+      listeners: [ListenerState(mounts: try MountTable.build([]), isAdmin: false, isShared: false)],
+      doorbells: world.doorbells, connectionsMax: 10)
+    var fds = GrowableArray<Int32>()
+    fds.append(try #require(world.open(.listener(queue: 0))))
+    var links = ReactorLinks(count: 1)
+    var shard = Shard(
+      number: 0, shared: shared, network: SimulatedNetwork(world: world, reactor: 0), links: links.take(0),
+      listenerFds: fds)
+    world.refusesListeners = true
+    #expect(throws: ListenerFailure.self) { try shard.serve() }
+    #expect(!shared.isReady)
+    #expect(world.openDescriptors == 1, "the listener alone, which is the caller's")
+    // Later, when they were muted for lack of descriptors, it is tried again.
+    world.refusesListeners = true
+    shard.unmuteMilliseconds = 9_000
+    shard.now = 10_000
+    shard.unmuteListeners()
+    #expect(shard.unmuteMilliseconds > 10_000)
+    world.refusesListeners = false
+    shard.now = 20_000
+    shard.unmuteListeners()
+    #expect(shard.unmuteMilliseconds == 0)
   }
 }
 

@@ -134,12 +134,14 @@ public final class GatewayProcess {
 
 extension GatewayProcess {
   /// Runs martlet with any arguments to its end: for what is refused at the start.
-  public static func run(_ arguments: [String], environment: [String: String] = [:]) throws -> ProcessEnd {
+  public static func run(
+    _ arguments: [String], environment: [String: String] = [:], descriptors: Int? = nil
+  ) throws -> ProcessEnd {
     let directory = try temporaryDirectory()
     defer { try? FileManager.default.removeItem(at: directory) }
     let process = Process()
     let errors = directory.appendingPathComponent("log")
-    try launch(process, arguments, environment, errors: errors, descriptors: nil)
+    try launch(process, arguments, environment, errors: errors, descriptors: descriptors)
     if !eventually({ !process.isRunning }) {
       ThisProcess.signal(process.processIdentifier, 9)
       process.waitUntilExit()

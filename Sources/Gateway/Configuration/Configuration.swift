@@ -57,6 +57,9 @@ public struct Configuration: Sendable {
   /// The least severe level that is logged. Default `info`.
   public var logLevel = LogLevel.info
 
+  /// Environment variables that begin like settings and were passed over, because Kubernetes sets them.
+  var ignoredEnvironment: [String] = []
+
   /// The defaults, with no listener.
   public init() {}
 }

@@ -6,25 +6,33 @@ public struct ConfigurationMistake: Sendable, Equatable, CustomStringConvertible
   public let key: String
   /// Why, and what to do.
   public let text: String
+  /// Where it stands in a file, `martlet.json5: line 3, column 5`; nil for what came another way.
+  public internal(set) var place: String?
 
-  init(_ key: String, _ text: String) {
+  init(_ key: String, _ text: String, place: String? = nil) {
     self.key = key
     self.text = text
+    self.place = place
   }
 
-  /// `limits.messageBytesMax: expected 1024...268435456, got -3`
+  /// `martlet.json5: line 3, column 5: limits.messageBytesMax: expected 1024...268435456, got -3`
   ///
   /// One line, even where a file's own key holds control characters.
   public var description: String {
     let isPlain = key.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
-    return "\(isPlain ? key : LogLine.quoted(key)): \(text)"
+    // A name that is empty is shown as one.
+    let isEmpty = key.isEmpty || (key.hasSuffix(".") && !key.hasSuffix(".."))
+    let shown = isPlain ? key + (isEmpty ? "\"\"" : "") : LogLine.quoted(key)
+    return "\(place.map { $0 + ": " } ?? "")\(shown): \(text)"
   }
 }
 
 /// Everything that is wrong with a configuration: at least one mistake.
-public struct ConfigurationError: Error, Sendable {
+public struct ConfigurationError: Error, Sendable, CustomStringConvertible {
   /// In the order found: file, environment, flags, then what does not fit together.
   public let mistakes: [ConfigurationMistake]
+
+  public var description: String { mistakes.map(\.description).joined(separator: "\n") }
 }
 
 /// Finds what a misspelled name was meant to be.

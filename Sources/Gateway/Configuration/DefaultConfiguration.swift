@@ -53,6 +53,18 @@ extension Setting {
     }
   }
 
+  /// Every setting with its key, its environment variable, its range and its default, for a program's help.
+  public static var help: String {
+    var text = "\nSettings (key in the file and of --set, environment variable, values, default):\n"
+    for setting in all {
+      var facts = [setting.environment]
+      if let range = setting.rangeText { facts.append(range) }
+      if let value = setting.defaultText { facts.append("default \(value)") }
+      text += "  \(setting.key)\n      \(facts.joined(separator: ", "))\n      \(setting.summary)\n"
+    }
+    return text
+  }
+
   /// The default as the help shows it, or nil where there is none.
   public var defaultText: String? { exampleIsDefault ? example : nil }
 }

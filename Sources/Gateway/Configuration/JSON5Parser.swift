@@ -8,20 +8,52 @@ struct JSON5Parser {
 
   private let bytes: [UInt8]
   private var offset = 0
+  /// Where keys and items begin, by their paths.
+  private var offsets: [String: Int] = [:]
 
   /// Why and where a text is not JSON5.
-  struct SyntaxError: Error {
+  struct SyntaxError: Error, CustomStringConvertible {
     let reason: String
     /// Both from 1; the column counts bytes.
     let line: Int
     let column: Int
+
+    var description: String { "line \(line), column \(column): \(reason)" }
+  }
+
+  /// Where in a text its keys and items stand.
+  struct Places {
+    fileprivate var bytes: [UInt8] = []
+    fileprivate var offsets: [String: Int] = [:]
+
+    /// `line 3, column 5` of a path such as `listeners[0].port`, or of the nearest above it that was written; nil where
+    /// none was.
+    func place(of path: String) -> String? {
+      var path = Substring(path)
+      while true {
+        if let offset = offsets[String(path)] {
+          let (line, column) = JSON5Parser.place(offset, in: bytes)
+          return "line \(line), column \(column)"
+        }
+        guard let end = path.lastIndex(where: { $0 == "." || $0 == "[" }) else { return nil }
+        path = path[..<end]
+      }
+      return nil
+    }
   }
 
   /// The one value that `bytes` holds.
   static func parse(_ bytes: [UInt8]) throws(SyntaxError) -> ConfigurationValue {
+    var places = Places()
+    return try parse(bytes, &places)
+  }
+
+  /// The same, with the places of its keys.
+  static func parse(_ bytes: [UInt8], _ places: inout Places) throws(SyntaxError) -> ConfigurationValue {
     var parser = JSON5Parser(bytes: bytes)
     if String(validating: bytes, as: UTF8.self) == nil { throw parser.error("not UTF-8") }
-    let value = try parser.value(depth: 0)
+    let value = try parser.value(depth: 0, path: "")
+    places = Places(bytes: bytes, offsets: parser.offsets)
     try parser.skipSpace()
     if parser.offset < bytes.count { throw parser.error("nothing may follow the end of the value") }
     return value
@@ -33,10 +65,14 @@ struct JSON5Parser {
   private var byte: UInt8 { offset < bytes.count ? bytes[offset] : 0 }
 
   private func error(_ reason: String, at place: Int? = nil) -> SyntaxError {
-    let before = bytes[..<min(place ?? offset, bytes.count)]
+    let (line, column) = Self.place(place ?? offset, in: bytes)
+    return SyntaxError(reason: reason, line: line, column: column)
+  }
+
+  private static func place(_ offset: Int, in bytes: [UInt8]) -> (line: Int, column: Int) {
+    let before = bytes[..<min(offset, bytes.count)]
     let start = before.lastIndex(of: 0x0A).map { $0 + 1 } ?? 0
-    return SyntaxError(
-      reason: reason, line: before.count { $0 == 0x0A } + 1, column: before.count - start + 1)
+    return (before.count { $0 == 0x0A } + 1, before.count - start + 1)
   }
 
   private func starts(with text: StaticString) -> Bool {
@@ -77,12 +113,12 @@ struct JSON5Parser {
     }
   }
 
-  private mutating func value(depth: Int) throws(SyntaxError) -> ConfigurationValue {
+  private mutating func value(depth: Int, path: String) throws(SyntaxError) -> ConfigurationValue {
     try skipSpace()
     if depth > JSON5Parser.depthMax { throw error("nested deeper than \(JSON5Parser.depthMax)") }
     switch byte {
-    case 0x7B: return try object(depth: depth)
-    case 0x5B: return try list(depth: depth)
+    case 0x7B: return try object(depth: depth, path: path)
+    case 0x5B: return try list(depth: depth, path: path)
     case 0x22, 0x27: return .text(try string())
     case 0x2B, 0x2D, 0x2E, 0x30...0x39: return try number()
     default:
@@ -99,7 +135,7 @@ struct JSON5Parser {
     }
   }
 
-  private mutating func object(depth: Int) throws(SyntaxError) -> ConfigurationValue {
+  private mutating func object(depth: Int, path: String) throws(SyntaxError) -> ConfigurationValue {
     var members: [String: ConfigurationValue] = [:]
     let opening = offset
     offset += 1
@@ -110,16 +146,21 @@ struct JSON5Parser {
       let start = offset
       let key = byte == 0x22 || byte == 0x27 ? try string() : word()
       if key.isEmpty && offset == start { throw error("expected a key or }") }
-      if members[key] != nil { throw error("the key \(LogLine.quoted(key)) stands there twice", at: start) }
+      let keyPath = path.isEmpty ? key : "\(path).\(key)"
+      if members[key] != nil {
+        let first = Self.place(offsets[keyPath] ?? start, in: bytes).line
+        throw error("duplicate key \(LogLine.quoted(key)) (first on line \(first))", at: start)
+      }
+      offsets[keyPath] = start
       try skipSpace()
       if !take(":") { throw error("expected : after a key") }
-      members[key] = try value(depth: depth + 1)
+      members[key] = try value(depth: depth + 1, path: keyPath)
       try skipSpace()
       if !take(",") && byte != 0x7D { throw error("expected , or }") }
     }
   }
 
-  private mutating func list(depth: Int) throws(SyntaxError) -> ConfigurationValue {
+  private mutating func list(depth: Int, path: String) throws(SyntaxError) -> ConfigurationValue {
     var items: [ConfigurationValue] = []
     let opening = offset
     offset += 1
@@ -127,7 +168,9 @@ struct JSON5Parser {
       try skipSpace()
       if take("]") { return .list(items) }
       if offset >= bytes.count { throw error("this [ has no ]", at: opening) }
-      items.append(try value(depth: depth + 1))
+      let itemPath = "\(path)[\(items.count)]"
+      offsets[itemPath] = offset
+      items.append(try value(depth: depth + 1, path: itemPath))
       try skipSpace()
       if !take(",") && byte != 0x5D { throw error("expected , or ]") }
     }

@@ -132,8 +132,15 @@ extension Limits {
   public static var refusalMilliseconds: Int { 1_000 }
   /// Milliseconds that listeners are left alone after the system ran out of descriptors.
   public static var muteMilliseconds: UInt64 { 100 }
+  /// Bytes of a path that a log line shows of a request that nobody answers: longer than any that is mounted.
+  static var logPathBytesMax: Int { 256 }
   /// Seconds in `Retry-After` of a 503.
   public static var retryAfterSeconds: Int { 5 }
+
+  // MARK: Stopping
+
+  /// Milliseconds that a gateway which is told to end at once gives its log: a disk writes in less.
+  static var lastWordsMilliseconds: Int { 200 }
 
   // MARK: Hooks
 

@@ -71,6 +71,24 @@ public struct MountMatch: Sendable, Equatable {
   public let target: MountTarget
   /// Whether messages may be compressed there; the gateway's own setting counts too.
   public let compression: Bool
+  /// Where the mount stands in the table.
+  var index: UInt8 = 0
+
+  /// A match. Two are equal that answer alike.
+  public init(target: MountTarget, compression: Bool) {
+    self.target = target
+    self.compression = compression
+  }
+
+  init(target: MountTarget, compression: Bool, index: Int) {
+    self.target = target
+    self.compression = compression
+    self.index = UInt8(clamping: index)
+  }
+
+  public static func == (one: MountMatch, two: MountMatch) -> Bool {
+    one.target == two.target && one.compression == two.compression
+  }
 }
 
 /// Why the mounts of a listener cannot be served together.
@@ -173,13 +191,15 @@ public struct MountTable: Sendable {
       let entry = entries[index]
       let length = entry.end - entry.start
       switch entry.match {
-      case .any: return MountMatch(target: entry.target, compression: entry.compression)
+      case .any: return MountMatch(target: entry.target, compression: entry.compression, index: index)
       case .exact: if path.count != length { continue }
       case .prefix: if path.count < length { continue }
       }
       var offset = 0
       while offset < length && path[offset] == texts[entry.start + offset] { offset += 1 }
-      if offset == length { return MountMatch(target: entry.target, compression: entry.compression) }
+      if offset == length {
+        return MountMatch(target: entry.target, compression: entry.compression, index: index)
+      }
     }
     return nil
   }

@@ -24,7 +24,7 @@ extension Setting {
       "Numeric address to listen on. Default 0.0.0.0, and 127.0.0.1 in development."),
     Setting(
       "port", .optionalInteger(0...65_535, \.port), "8080", exampleIsDefault: false, environment: "PORT",
-      flag: .value("--port", "PORT"),
+      otherEnvironment: "MARTLET_PORT", flag: .value("--port", "PORT"),
       "TCP port to listen on, default 8080; 0 lets the system choose a free one. In seed-ports: instead of 3000."),
     Setting(
       "websocketPort", .optionalInteger(0...65_535, \.websocketPort), "3500", exampleIsDefault: false,

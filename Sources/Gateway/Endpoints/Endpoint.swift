@@ -68,6 +68,8 @@ public struct HTTPAnswer: Sendable {
   public var headers: [(String, String)]
   /// The body.
   public var body: [UInt8]
+  /// Why a client was refused, for the log and the metrics; the client is not told.
+  var denial: Denial?
 
   /// An answer.
   public init(status: Int, contentType: String? = nil, headers: [(String, String)] = [], body: [UInt8] = []) {

@@ -5,7 +5,7 @@ extension Endpoints {
   /// `GET /get-token?username=U` (PROTOCOLS 1.1).
   func getToken(_ request: EndpointRequest) -> HTTPAnswer {
     guard configuration.handlers.openTokens else {
-      return .json(403, ["error": "This server does not give tokens to anyone who asks"])
+      return .json(403, ["error": "This server does not give tokens to anyone who asks"]).because(.switchedOff)
     }
     guard let user = request.parameter("username") else { return .text(400, "Missing username parameter") }
     guard user.utf8.count <= Limits.accountNameBytesMax else { return .text(400, "Username too long") }

@@ -56,6 +56,7 @@ extension Endpoints {
   }
 
   private static let invalidCredentials = HTTPAnswer.json(401, ["error": "Invalid credentials"])
+    .because(.badCredentials)
 
   private static func notText(_ name: String, _ member: EndpointBody.Member) -> HTTPAnswer {
     .text(422, member == .absent ? "\(name) is missing" : "\(name) is not a string")

@@ -18,7 +18,7 @@ extension Endpoints {
   /// `POST /user/register` (PROTOCOLS 5.4).
   func register(_ request: EndpointRequest) -> EndpointOutcome {
     guard configuration.walkers.allowsRegistration else {
-      return .now(.json(403, ["detail": "Registration is closed"]))
+      return .now(.json(403, ["detail": "Registration is closed"]).because(.switchedOff))
     }
     let credentials: Credentials
     do {
@@ -54,7 +54,7 @@ extension Endpoints {
       switch await accounts.login(email: credentials.email, password: credentials.password, nowSeconds: now) {
       case .token(let token, let members):
         .json(["token": .string(token), "user": JSONTree(members)]).adding([("Cache-Control", "no-store")])
-      case .refused: .json(400, ["message": "Invalid Email/Password!"])
+      case .refused: .json(400, ["message": "Invalid Email/Password!"]).because(.badCredentials)
       case .full, .busy: Self.busy(["detail": "Too many logins at the moment"])
       }
     }

@@ -57,7 +57,9 @@ public struct Endpoints: Sendable {
     let endpoint = Endpoint.find(path: request.path, dialects: request.dialects)
     let isOfHandlers = endpoint == .getToken || (endpoint == nil && self.isOfHandlers(request.path, request.dialects))
     let isOpen = isOfHandlers || endpoint?.isOpen == true
-    if !isOpen, let origin = request.origin, !allows(origin, request.host) { return .now(.text(403, "Forbidden")) }
+    if !isOpen, let origin = request.origin, !allows(origin, request.host) {
+      return .now(.text(403, "Forbidden").because(.origin))
+    }
 
     let headers: [(String, String)]
     if isOfHandlers {

@@ -86,6 +86,13 @@ extension HTTPAnswer {
     HTTPAnswer(status: status, contentType: "text/plain", body: Array(text.utf8))
   }
 
+  /// The same answer with what the log and the metrics say of it, and the client is not told.
+  func because(_ denial: Denial) -> HTTPAnswer {
+    var answer = self
+    answer.denial = denial
+    return answer
+  }
+
   /// The same answer with more headers.
   func adding(_ more: [(String, String)]) -> HTTPAnswer {
     var answer = self

@@ -51,8 +51,9 @@ struct WalkerEndpoint: Sendable {
       credential.utf8Span.span, nowSeconds: request.nowMilliseconds / 1_000, &claims, root: &root)
     {
     case .user: return nil
-    case .absent: return walker.requiresAuthentication ? Self.detail(403, "Not authenticated") : nil
-    case .invalid: return Self.detail(401, "Unauthorized")
+    case .absent:
+      return walker.requiresAuthentication ? Self.detail(403, "Not authenticated").because(.tokenMissing) : nil
+    case .invalid(let denial): return Self.detail(401, "Unauthorized").because(denial)
     }
   }
 

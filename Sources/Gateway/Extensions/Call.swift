@@ -8,13 +8,22 @@ import Synchronization
 public typealias Handler = @Sendable (Call) async throws -> Void
 
 /// Why a call failed, where the caller is told something particular.
-public enum HandlerError: Error, Sendable, Equatable {
+public enum HandlerError: Error, Sendable, Equatable, CustomStringConvertible {
   /// The handler took longer than it may.
   case timedOut
   /// The connection that asked has gone.
   case disconnected
   /// The handler says why; the text is sent to the client.
   case rejected(String)
+
+  /// A clause for a log.
+  public var description: String {
+    switch self {
+    case .timedOut: "it took too long"
+    case .disconnected: "the client has gone"
+    case .rejected(let reason): reason
+    }
+  }
 }
 
 /// One request to a handler. Any thread.

@@ -65,7 +65,7 @@ final class HandlerRuns: Sendable {
     guard outcome == .failed || outcome == .timedOut, !call.isFailureLogged else { return }
     log.write(
       "handler-failed", outcome.label,
-      [("dialect", .text(call.dialect.name)), ("name", .text(call.name)), ("error", .text("\(error)"))])
+      [("dialect", .text(call.dialect.name)), ("name", .text(call.name)), ("error", .text(ErrorText.of(error)))])
   }
 
   private func count(_ outcome: Outcome, _ dialect: Dialect) {

@@ -88,7 +88,7 @@ final class HookRunner: Sendable {
         counters.count(.done)
       } catch {
         counters.count(.failed)
-        log.write("hook-failed", "", [("name", .text(event.kind.rawValue)), ("error", .text("\(error)"))])
+        log.write("hook-failed", "", [("name", .text(event.kind.rawValue)), ("error", .text(ErrorText.of(error)))])
       }
       finished(event)
     }

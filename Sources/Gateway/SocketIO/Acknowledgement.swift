@@ -11,13 +11,21 @@ public struct Acknowledgement: Sendable, Equatable {
 }
 
 /// Why something was not sent with attachments.
-public enum AttachmentError: Error, Sendable, Equatable {
+public enum AttachmentError: Error, Sendable, Equatable, CustomStringConvertible {
   /// There are more than ten.
   case tooMany
   /// The value is no JSON, or a placeholder in it names an attachment that is not there.
   case placeholder
   /// A native client, or a request over plain HTTP, cannot be sent any.
   case notSocketIO
+
+  public var description: String {
+    switch self {
+    case .tooMany: "more attachments than a packet may have"
+    case .placeholder: "no JSON, or a placeholder for an attachment that is not there"
+    case .notSocketIO: "attachments are for Socket.IO clients"
+    }
+  }
 }
 
 /// A task that waits for a client's acknowledgement. Told exactly once.

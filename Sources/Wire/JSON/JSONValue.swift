@@ -57,6 +57,20 @@ public enum JSONError: Error, Equatable, Sendable {
   case duplicateMember
 }
 
+extension JSONError: CustomStringConvertible {
+  /// A clause with the place.
+  public var description: String {
+    switch self {
+    case .syntax(let offset): "no JSON at byte \(offset)"
+    case .controlCharacter(let offset): "a control character in a string at byte \(offset)"
+    case .loneSurrogate(let offset): "half of a surrogate pair at byte \(offset)"
+    case .numberRange(let offset): "a number that is too large at byte \(offset)"
+    case .depth: "nested deeper than \(JSONScanner.depthMax)"
+    case .duplicateMember: "a member stands there twice"
+    }
+  }
+}
+
 /// A scanned document: its own slice and those top-level members that the key set names.
 ///
 /// A slice is kept in one word, because the result is copied out of every scan: with `JSONValue`s inside, copying was

@@ -29,6 +29,25 @@ public enum SocketIOFault: Error, Sendable, Equatable {
   case tooBig
 }
 
+extension SocketIOFault: CustomStringConvertible {
+  /// A clause.
+  public var description: String {
+    switch self {
+    case .type: "no packet type that there is"
+    case .attachmentCount: "no count of attachments"
+    case .tooManyAttachments: "too many attachments"
+    case .namespace: "the namespace is too long"
+    case .acknowledgement: "no id of an acknowledgement that can be used"
+    case .payload: "the payload does not fit the packet's type"
+    case .reservedName: "an event with a reserved name"
+    case .placeholder: "a placeholder for an attachment that is not there"
+    case .unexpectedText: "a text while attachments are missing"
+    case .unexpectedBinary: "a binary message that no packet has announced"
+    case .tooBig: "a packet with its attachments is too big"
+    }
+  }
+}
+
 /// A packet of Socket.IO protocol 5: what follows the `4` of an Engine.IO message. Ranges and values are offsets into
 /// the bytes that were read.
 public struct SocketIOPacket: Sendable, Equatable {

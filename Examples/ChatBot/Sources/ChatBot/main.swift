@@ -21,7 +21,7 @@ struct Notice: Codable, Sendable {
   var text: String
 }
 
-let gateway = MartletGateway(try .load(arguments: CommandLine.arguments.dropFirst()))
+let gateway = MartletGateway(.commandLine())
 
 // {"type":"ask","message":"…"} of the handlers dialect: what is returned is the reply.
 gateway.onRequest("ask", as: Question.self) { request, question in
@@ -63,4 +63,4 @@ gateway.onDisconnected { event in
   try event.clients.publish(channel: "presence", data: ["disconnected": event.user ?? "somebody"])
 }
 
-try await gateway.run()
+await gateway.run()
