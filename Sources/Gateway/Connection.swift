@@ -99,6 +99,8 @@ struct ConnectionFlags: OptionSet, BitwiseCopyable {
   static let omitsBody = ConnectionFlags(rawValue: 32768)
   /// The system has said that the peer will send no more; what it sent before may still wait to be read.
   static let readEnded = ConnectionFlags(rawValue: 1 << 28)
+  /// A trusted proxy has named a client on it, so there is an entry in `Shard.proxyEnds`.
+  static let proxied = ConnectionFlags(rawValue: 1 << 27)
   /// The client is one that a trusted proxy names, for the request at hand alone.
   static let forwarded = ConnectionFlags(rawValue: 1 << 29)
   /// A request has been answered, and the next has not begun.
@@ -143,13 +145,9 @@ struct Connection: BitwiseCopyable {
   /// When the timer must look at it, in milliseconds of the monotonic clock: the end of the handshake, the next
   /// heartbeat, or the end of patience.
   var deadlineMilliseconds: UInt64 = 0
-  /// Who is at the other end: the socket's peer, or whom a PROXY protocol header names.
-  var peer: PeerAddress
-  /// Whose the request at hand is, or the WebSocket: the peer's, or the client's that a trusted proxy names.
+  /// Whose the request at hand is, or the WebSocket: the peer's, whom the socket or a PROXY protocol header names, or
+  /// the client's that a trusted proxy names. The peer is then in `Shard.proxyEnds`.
   var client: PeerAddress
-  /// The address of the client before, as `AddressTable` counts it; `UInt64.max`, which is nobody's, when there was
-  /// none.
-  var formerClient = UInt64.max
   /// When it became a WebSocket, in hundredths of a second of the monotonic clock: 497 days until it wraps. Behind
   /// `client`, whose end it fills.
   var openedCentiseconds: UInt32 = 0
@@ -161,7 +159,6 @@ struct Connection: BitwiseCopyable {
     self.fd = fd
     self.listener = listener
     self.client = client
-    peer = client
   }
 }
 

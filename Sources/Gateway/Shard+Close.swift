@@ -109,6 +109,7 @@ extension Shard where Kernel: ~Copyable {
     if connection.flags.contains(.admitted) { shared.addresses.leave(connection.client) }
     if connection.deflateContext != Pool<DeflateContext>.none { deflateContexts.discard(connection.deflateContext) }
     timers.cancel(slot)
+    forgetProxy(slot)
     let token = connections.token(of: slot)
     connections.remove(slot)
     if !isAdmin { shared.leaveConnection() }

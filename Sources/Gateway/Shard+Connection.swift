@@ -380,7 +380,6 @@ extension Shard where Kernel: ~Copyable {
       offset += length
       if let address {
         let peer = PeerAddress(high: address.high, low: address.low, port: address.port)
-        connections[slot].peer = peer
         connections[slot].client = peer
       }
       connections[slot].phase = .head

@@ -400,6 +400,7 @@ extension Shard where Kernel: ~Copyable {
     }
     enqueueRaw(slot)
     connections[slot].phase = .open
+    forgetProxy(slot)
     connections[slot].role = role
     connections[slot].flags.insert(.counted)
     connections[slot].openedCentiseconds = UInt32(truncatingIfNeeded: now / 10)

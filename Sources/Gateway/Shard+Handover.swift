@@ -8,9 +8,8 @@ struct Handover: Sendable {
   let fd: Int32
   let listener: UInt16
   let client: PeerAddress
-  /// The other end, and the client before: what `Connection` says of them.
-  let peer: PeerAddress
-  let formerClient: UInt64
+  /// The other end, where a trusted proxy has named the client.
+  let proxyEnd: ProxyEnd?
   /// Whether it is counted among the connections of its address.
   let isAdmitted: Bool
   /// From the beginning of the request that made it move.
@@ -28,10 +27,11 @@ extension Shard where Kernel: ~Copyable {
     takeUnsent(slot, into: &unsent)
     let handover = Handover(
       fd: connection.fd, listener: connection.listener, client: connection.client,
-      peer: connection.peer, formerClient: connection.formerClient,
+      proxyEnd: proxyEnd(slot),
       isAdmitted: connection.flags.contains(.admitted), received: received.array, unsent: unsent.bytes.array)
     network.unregister(connection.fd)
     timers.cancel(slot)
+    forgetProxy(slot)
     connections.remove(slot)
     counters.add(.handovers)
     if !shared.commands[target].push(.adopt(handover)) {
@@ -44,8 +44,6 @@ extension Shard where Kernel: ~Copyable {
   /// Takes a connection from another reactor and goes on with its request.
   mutating func adopt(_ handover: Handover) {
     var connection = Connection(fd: handover.fd, listener: handover.listener, client: handover.client)
-    connection.peer = handover.peer
-    connection.formerClient = handover.formerClient
     if handover.isAdmitted { connection.flags.insert(.admitted) }
     connection.deadlineMilliseconds = now + UInt64(limits.handshakeTimeoutMilliseconds)
     guard drainDeadline == 0, let token = connections.insert(connection) else {
@@ -53,6 +51,10 @@ extension Shard where Kernel: ~Copyable {
       shared.leaveConnection()
       network.reset(handover.fd)
       return
+    }
+    if let end = handover.proxyEnd {
+      connections[token.index].flags.insert(.proxied)
+      proxyEnds[token.index] = end
     }
     guard network.register(socket: handover.fd, token: token) else {
       drop(token.index, .internalError)

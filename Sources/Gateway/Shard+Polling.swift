@@ -286,7 +286,6 @@ extension Shard where Kernel: ~Copyable {
     if connections[session].flags.contains(.admitted) { shared.addresses.leave(connections[session].client) }
     connections[session].flags.remove(.admitted)
     connections[session].client = probe.client
-    connections[session].peer = probe.peer
     connections[session].flags.formUnion(probe.flags.intersection([.counted, .admitted, .long]))
     timers.cancel(slot)
     connections.remove(slot)

@@ -87,6 +87,8 @@ struct Shard<Kernel: Network & ~Copyable>: ~Copyable {
   /// The source with which the next turn's mail begins.
   var mailCursor = 0
 
+  /// The other ends of connections on which a trusted proxy has named a client, until they become WebSockets.
+  var proxyEnds: [UInt32: ProxyEnd] = [:]
   /// What other threads ask of this reactor.
   let commands: CommandQueue
   /// Those taken and not carried out yet, the next one last.
