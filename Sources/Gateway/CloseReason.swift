@@ -20,6 +20,7 @@ enum CloseReason: UInt8, CaseIterable {
   case protocolError, invalidText, messageTooBig, tooManyFragments, corruptDeflate, rateLimited, pingFlood, slow
   case goingAway, badProxyHeader, internalError, unauthorized
   case sessionEnded, badPacket, notJoined
+  case crowdedOut
 
   /// One row of the table.
   struct Rule {
@@ -106,6 +107,10 @@ enum CloseReason: UInt8, CaseIterable {
       Rule(
         code: 1000, label: "not_joined", level: .info, advice: .stop,
         meaning: "A Socket.IO client that joined no namespace in time.")
+    case .crowdedOut:
+      Rule(
+        code: 1000, label: "crowded_out", level: .info, advice: .backOff,
+        meaning: "A Socket.IO session in no namespace that made room for a new one: there were too many of them.")
     case .internalError:
       Rule(
         code: 1011, label: "internal_error", level: .error, advice: .backOff, meaning: "The gateway could not go on.")

@@ -191,7 +191,7 @@ extension Shard where Kernel: ~Copyable {
       refuse(slot, head, status, body)
       return
     }
-    let deflate = mount.compression ? negotiateDeflate(head, bytes) : nil
+    let deflate = negotiateDeflate(head, bytes, mount)
     acceptUpgrade(slot, bytes.extracting(key), role, deflate, verdict.subprotocol.map { bytes.extracting($0).array })
     if let deflate { enableDeflate(slot, deflate) }
     if case .acceptThenClose(_, let reason, let text) = verdict {

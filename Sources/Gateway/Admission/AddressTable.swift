@@ -125,11 +125,12 @@ final class AddressTable: Sendable {
 
   /// An IPv4 address whole, an IPv6 address by its first half. The IPv6 networks whose keys would be those of IPv4
   /// addresses, 0:ffff::/32, are reserved and nobody's.
-  private static func key(_ address: PeerAddress) -> UInt64 {
+  static func key(_ address: PeerAddress) -> UInt64 {
     address.high == 0 && address.low >> 32 == 0xFFFF ? address.low : address.high
   }
 
-  private func isExempt(_ address: PeerAddress) -> Bool {
+  /// Whether an address is left out, as that of a proxy on this machine is.
+  func isExempt(_ address: PeerAddress) -> Bool {
     guard exemptsLocal, address.high == 0 else { return false }
     return address.low <= 1 || address.low >> 24 == 0xFFFF_7F
   }
