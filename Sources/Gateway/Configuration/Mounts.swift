@@ -57,7 +57,7 @@ public struct MountConfiguration: Sendable, Equatable {
   /// Whether messages may be compressed here, where the gateway's `compression` is on. Default on.
   public var compression: Bool
   /// Whether the window of a client that compresses is kept from message to message, unless the client gives it up:
-  /// for clients that do not do without it when they are asked to. Costs up to 44 KiB for each connection that
+  /// for clients that do not do without it when they are asked to. Costs up to 39 KiB for each connection that
   /// negotiates compression here. Default off.
   public var keepsClientContext: Bool
 
