@@ -53,7 +53,7 @@ extension Shard where Kernel: ~Copyable {
       if !connections[slot].outbound.isEmpty { block(slot) }
       return
     }
-    if !isDue && isLate() {
+    if !isDue && !isNext && isLate() {
       answerPollLater(slot)
       return
     }

@@ -66,6 +66,8 @@ extension Shard where Kernel: ~Copyable {
     let bytes = body.span
     var packets = 0
     var byteCount = 0
+    // It may have ended between two turns.
+    if connections[session.index].phase != .open { return .through }
     while true {
       switch post.reader.next(bytes) {
       case .packet(let packet):

@@ -187,7 +187,7 @@ extension Rows {
       #expect(try Metrics(of: victim.gateway).sum("connections") < 500)
     },
     .scenario(
-      36, "Socket.IO, 5 000 sessions of one connection", .standard, .closed("crowded_out", times: 4_900)
+      36, "Socket.IO, 5 000 sessions of one connection", .storm, .closed("crowded_out", times: 4_900)
     ) { victim throws in
       let socket = try victim.connect()
       let request = [UInt8]("GET \(polling) HTTP/1.1\r\nHost: x\r\n\r\n".utf8)
@@ -205,12 +205,9 @@ extension Rows {
         try client.send("1")
         #expect(client.next() == .end)
       }
-      #expect(try Metrics(of: victim.gateway).sum("connections") < 200)
-      // The rest need not wait for their time.
-      for _ in 0..<100 {
-        let sid = try open(on: socket)
-        #expect(try ask("POST", polling + "&sid=" + sid, body: "1", on: socket).text == "ok")
-      }
+      // The rest goes when its time has come.
+      let open = try Metrics(of: victim.gateway).sum("connections")
+      #expect(open < 200)
     },
     .scenario(
       36, "Socket.IO, 1 000 sessions that are ended by a bad packet and never told", .deadlines,
