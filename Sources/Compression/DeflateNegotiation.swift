@@ -111,7 +111,8 @@ private struct Offer {
     parameters.namesClientMaxWindowBits = clientMaxWindowBits.map { $0 >= CompressionLimits.windowBitsMin } ?? false
     if !parameters.clientNoContextTakeover && parameters.clientMaxWindowBits > policy.windowBitsMax {
       // The window would be kept for this connection alone: it is limited where the client lets itself be limited, else
-      // not kept, unless the policy is to keep it. Without takeover all connections share one inflater of 32 KiB, and there is nothing to limit.
+      // not kept, unless the policy is to keep it. Without takeover all connections share one inflater of 32 KiB, and
+      // there is nothing to limit.
       if namesClientMaxWindowBits {
         parameters.clientMaxWindowBits = policy.windowBitsMax
         parameters.namesClientMaxWindowBits = true

@@ -69,8 +69,8 @@ extension Limits {
 
   /// Bytes of a Socket.IO packet and its attachments together, of which there are ten at most: two full messages.
   public static var socketIOPacketBytesMax: Int { 2_097_152 }
-  /// Packets of a POST that are taken before a look at the clock: the cheapest take a fifth of a microsecond each, those
-  /// that are answered some two.
+  /// Packets of a POST that are taken before a look at the clock: those that are answered take some two microseconds
+  /// each.
   public static var packetsAtOnceMax: Int { 16 }
   /// Engine.IO sessions in no namespace that were opened over one TCP connection, past which the oldest give way. A
   /// client has one; a proxy on this machine has some tens of clients that come at the same moment.
