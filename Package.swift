@@ -81,7 +81,8 @@ let package = Package(
     .executableTarget(
       name: "bystander", dependencies: ["TestSupport"], path: "Tests/Bystander", swiftSettings: settings),
     .testTarget(
-      name: "ConformanceTests", dependencies: ["martlet", "TestSupport", "Gateway", "Auth", "EventLoop"],
+      name: "ConformanceTests",
+      dependencies: ["martlet", "TestSupport", "Gateway", "Auth", "EventLoop", "Compression", "Buffers"],
       exclude: ["Servers"], swiftSettings: settings),
     .testTarget(
       name: "HostileTests",

@@ -101,7 +101,8 @@ private struct Offer {
     if serverBits < CompressionLimits.windowBitsMin { return nil }
     var parameters = DeflateParameters(
       serverNoContextTakeover: serverNoContextTakeover || !policy.allowsContextTakeover,
-      clientNoContextTakeover: clientNoContextTakeover || !policy.allowsContextTakeover,
+      clientNoContextTakeover: clientNoContextTakeover
+        || !(policy.allowsContextTakeover || policy.keepsClientContext),
       serverMaxWindowBits: min(serverBits, policy.windowBitsMax),
       clientMaxWindowBits: clientMaxWindowBits ?? CompressionLimits.windowBitsMax,
       namesServerMaxWindowBits: serverMaxWindowBits != nil)
@@ -110,11 +111,12 @@ private struct Offer {
     parameters.namesClientMaxWindowBits = clientMaxWindowBits.map { $0 >= CompressionLimits.windowBitsMin } ?? false
     if !parameters.clientNoContextTakeover && parameters.clientMaxWindowBits > policy.windowBitsMax {
       // The window would be kept for this connection alone: it is limited where the client lets itself be limited, else
-      // not kept. Without takeover all connections share one inflater of 32 KiB, and there is nothing to limit.
+      // not kept, unless the policy is to keep it. Without takeover all connections share one inflater of 32 KiB, and
+      // there is nothing to limit.
       if namesClientMaxWindowBits {
         parameters.clientMaxWindowBits = policy.windowBitsMax
         parameters.namesClientMaxWindowBits = true
-      } else {
+      } else if !policy.keepsClientContext {
         parameters.clientNoContextTakeover = true
       }
     }

@@ -51,6 +51,10 @@ public struct DeflatePolicy: Sendable, Equatable {
   /// Whether a connection may keep its windows from message to message. Off: state is shared by a reactor's connections
   /// and a broadcast is compressed once. On: up to `Deflater.stateBytes` + `Inflater.stateBytes` for every connection.
   public var allowsContextTakeover: Bool
+  /// Whether a client's window is kept even so, unless its offer gives it up: for clients that do not honour a
+  /// `client_no_context_takeover` that they have not offered (RFC 7692 7.1.1.2 lets a server ask for it). Costs an
+  /// `Inflater.stateBytes` for every connection; what the server sends is compressed as without.
+  public var keepsClientContext: Bool
   /// The largest window that the server writes with, and that it keeps for a client with context takeover; 9...15.
   public var windowBitsMax: UInt8
   /// zlib's level, 1 (fast) ... 9 (small).
@@ -64,9 +68,10 @@ public struct DeflatePolicy: Sendable, Equatable {
   /// Values out of range are clamped.
   public init(
     allowsContextTakeover: Bool = false, windowBitsMax: UInt8 = 12, level: UInt8 = 1, memoryLevel: UInt8 = 5,
-    messageBytesMin: Int = 256
+    messageBytesMin: Int = 256, keepsClientContext: Bool = false
   ) {
     self.allowsContextTakeover = allowsContextTakeover
+    self.keepsClientContext = keepsClientContext
     self.windowBitsMax = DeflateParameters.clamped(windowBitsMax)
     self.level = min(max(level, 1), 9)
     self.memoryLevel = min(max(memoryLevel, 1), 9)

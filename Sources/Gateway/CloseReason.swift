@@ -21,6 +21,7 @@ enum CloseReason: UInt8, CaseIterable {
   case goingAway, badProxyHeader, internalError, unauthorized
   case sessionEnded, badPacket, notJoined
   case idle
+  case crowdedOut
 
   /// One row of the table.
   struct Rule {
@@ -111,6 +112,10 @@ enum CloseReason: UInt8, CaseIterable {
       Rule(
         code: nil, label: "idle", level: .debug, advice: .none,
         meaning: "A plain HTTP connection that was kept open had no further request in time.")
+    case .crowdedOut:
+      Rule(
+        code: 1000, label: "crowded_out", level: .info, advice: .backOff,
+        meaning: "A Socket.IO session in no namespace that made room for a new one: there were too many of them.")
     case .internalError:
       Rule(
         code: 1011, label: "internal_error", level: .error, advice: .backOff, meaning: "The gateway could not go on.")

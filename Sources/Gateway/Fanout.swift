@@ -57,15 +57,17 @@ extension Shard where Kernel: ~Copyable {
     return audience.reactors == 0 ? Segment(chunk: 0, start: 0, end: 0) : postedName(audience)
   }
 
-  /// Publishes the text in `scratch` with attachments, each a binary message behind it, so that whoever gets one of
+  /// Publishes the text in `scratch` with attachments, each a message of its own behind it, so that whoever gets one of
   /// these messages gets them all. One connection can be passed over, or `nobody`.
   @discardableResult
-  mutating func publishPacket(to audience: Audience, _ attachments: [[UInt8]], passingOver passed: UInt32) -> Segment {
+  mutating func publishPacket(
+    to audience: Audience, _ attachments: [[UInt8]], as opcode: Opcode = .binary, passingOver passed: UInt32
+  ) -> Segment {
     var count = scratch.count + FrameEncoder.headerCountMax
     for attachment in attachments { count += attachment.count + FrameEncoder.headerCountMax }
     let name = reserve(count, for: audience)
     var frame = FrameEncoder.append(.text, scratch, to: &outbox)
-    for attachment in attachments { frame.end = FrameEncoder.append(.binary, attachment.span, to: &outbox).end }
+    for attachment in attachments { frame.end = FrameEncoder.append(opcode, attachment.span, to: &outbox).end }
     let noData = Segment(chunk: frame.chunk, start: frame.end, end: frame.end)
     if audience.reactors != 0 { post(frame, name, noData, to: audience) }
     guard let topic = audience.topic else { return frame }
@@ -277,13 +279,13 @@ extension Shard where Kernel: ~Copyable {
     markDirty(slot)
   }
 
-  /// Queues a text and the binary messages that belong to it for one connection: all of them, or none where they would
-  /// be too much.
-  mutating func reply(_ slot: UInt32, text: Span<UInt8>, attachments: [[UInt8]]) {
+  /// Queues a text and the messages that belong to it for one connection: all of them, or none where they would be too
+  /// much.
+  mutating func reply(_ slot: UInt32, text: Span<UInt8>, attachments: [[UInt8]], as opcode: Opcode) {
     closeRun()
     guard hasRoom(slot, attachments.reduce(text.count) { $0 + $1.count }) else { return }
     enqueueReply(slot, .text, text)
-    for attachment in attachments { enqueueReply(slot, .binary, attachment.span) }
+    for attachment in attachments { enqueueReply(slot, opcode, attachment.span) }
     markDirty(slot)
   }
 

@@ -162,6 +162,8 @@ extension Shard where Kernel: ~Copyable {
       switch connections[slot].phase {
       case .open: close(slot, .goingAway, "server stopping")
       case .proxy, .head, .body, .answering: finish(slot, .goingAway)
+      // A session whose client was to be told by its next poll.
+      case .closing where connections[slot].fd < 0: drop(slot, .goingAway)
       // Its session, which ends too, answers a poll.
       case .closing, .lingering, .polling: break
       }

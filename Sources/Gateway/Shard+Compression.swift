@@ -6,16 +6,19 @@ import EventLoop
 import Topics
 import Wire
 
-/// The windows of one connection that negotiated context takeover. Others share the reactor's.
+/// The windows of one connection that negotiated context takeover. Others share the reactor's, and so does one for what
+/// it is sent, where only the client keeps its window.
 struct DeflateContext: ~Copyable {
-  var deflater: Deflater
+  var deflater: Deflater?
   var inflater: Inflater
 }
 
 extension Shard where Kernel: ~Copyable {
-  /// Chooses among the extension offers of a handshake; nil when none is acceptable or compression is off.
-  func negotiateDeflate(_ head: HTTPRequestHead, _ bytes: Span<UInt8>) -> DeflateParameters? {
-    guard let policy = shared.deflatePolicy, head.secWebSocketExtensions != nil else { return nil }
+  /// Chooses among the extension offers of a handshake; nil when none is acceptable or compression is off, for the
+  /// gateway or for the mount.
+  func negotiateDeflate(_ head: HTTPRequestHead, _ bytes: Span<UInt8>, _ mount: MountMatch) -> DeflateParameters? {
+    guard mount.compression, var policy = shared.deflatePolicy, head.secWebSocketExtensions != nil else { return nil }
+    policy.keepsClientContext = mount.keepsClientContext
     var lines = HTTPHeaderIterator(head)
     while let line = lines.next(named: "sec-websocket-extensions", in: bytes) {
       if let parameters = DeflateNegotiation.choose(bytes.extracting(line), policy) { return parameters }
@@ -28,12 +31,15 @@ extension Shard where Kernel: ~Copyable {
     connections[slot].deflate = UInt8(truncatingIfNeeded: parameters.index + 1)
     if parameters.serverNoContextTakeover && parameters.clientNoContextTakeover { return }
     let policy = shared.deflatePolicy ?? DeflatePolicy()
-    let context = DeflateContext(
-      deflater: Deflater(
-        windowBits: parameters.serverMaxWindowBits, level: policy.level, memoryLevel: policy.memoryLevel,
-        contextTakeover: !parameters.serverNoContextTakeover),
+    var context = DeflateContext(
+      deflater: nil,
       inflater: Inflater(
         windowBits: parameters.clientMaxWindowBits, contextTakeover: !parameters.clientNoContextTakeover))
+    if !parameters.serverNoContextTakeover {
+      context.deflater = Deflater(
+        windowBits: parameters.serverMaxWindowBits, level: policy.level, memoryLevel: policy.memoryLevel,
+        contextTakeover: true)
+    }
     connections[slot].deflateContext = deflateContexts.insert(context)
   }
 
@@ -154,16 +160,24 @@ extension Shard where Kernel: ~Copyable {
       return FrameEncoder.append(opcode, payload, to: &outbox)
     }
     deflated.removeAll()
-    let own = connections[slot].deflateContext
+    let own = ownDeflater(slot)
     if own != Pool<DeflateContext>.none, var context = deflateContexts.take(own) {
       // With its context kept, what was compressed must be sent, smaller or not: the client's window has to follow.
-      context.deflater.deflate(payload, into: &deflated)
+      context.deflater?.deflate(payload, into: &deflated)
       deflateContexts.putBack(context, at: own)
       return FrameEncoder.append(opcode, compressed: deflated, to: &outbox)
     }
     deflaters.deflate(payload, for: Self.parameters(deflate), into: &deflated)
     if deflated.count >= payload.count { return FrameEncoder.append(opcode, payload, to: &outbox) }
     return FrameEncoder.append(opcode, compressed: deflated, to: &outbox)
+  }
+
+  /// The number of a connection's context, where what it is sent is compressed with a window of its own.
+  private mutating func ownDeflater(_ slot: UInt32) -> UInt32 {
+    let own = connections[slot].deflateContext
+    if own == Pool<DeflateContext>.none { return own }
+    let isOwn = deflateContexts.read(own) { $0.deflater != nil }
+    return isOwn == true ? own : Pool<DeflateContext>.none
   }
 
   /// The shared parameters of a connection's `deflate` number.
@@ -184,7 +198,7 @@ extension Shard where Kernel: ~Copyable {
     for index in 0..<compressing.count {
       let slot = compressing[index]
       let number = Int(connections[slot].deflate)
-      let own = connections[slot].deflateContext
+      let own = ownDeflater(slot)
       // Before compressing: what a context has compressed must be sent, or the client's window no longer follows.
       let isBlocked = connections[slot].outbound.isBlocked
       if isBlocked && connections[slot].outbound.byteCount + segment.count > limits.outboundBytesMax {
@@ -212,7 +226,7 @@ extension Shard where Kernel: ~Copyable {
     if own != Pool<DeflateContext>.none, var context = deflateContexts.take(own) {
       Self.compress(segment, in: outbox, thresholdBytes: shared.deflateThresholdBytes, &deflated, &compressedRun) {
         payload, out in
-        context.deflater.deflate(payload, into: &out)
+        context.deflater?.deflate(payload, into: &out)
         return true
       }
       deflateContexts.putBack(context, at: own)

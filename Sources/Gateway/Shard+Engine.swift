@@ -3,6 +3,7 @@ import Auth
 import Buffers
 import Dialects
 import EventLoop
+import Topics
 import Wire
 
 /// What became of a request that was routed.
@@ -52,10 +53,12 @@ extension Shard where Kernel: ~Copyable {
       handOver(slot, to: id.reactor, bytes)
       return .gone
     }
-    guard let session = findEngine(id) else { return refused(slot, .unknownSession, exchange) }
+    guard let session = findEngine(id), !(exchange.isUpgrade && isClosingEngine(session)) else {
+      return refused(slot, .unknownSession, exchange)
+    }
     if exchange.isUpgrade {
       if transport != .webSocket { return refused(slot, .badRequest, exchange) }
-      probeEngine(slot, head, bytes, session)
+      probeEngine(slot, head, bytes, session, usesBase64: query.usesBase64)
       return .done
     }
     if transport != .polling || engineTransport(session) != .polling { return refused(slot, .badRequest, exchange) }
@@ -92,32 +95,60 @@ extension Shard where Kernel: ~Copyable {
     if head.method != .get { return refused(slot, .badHandshakeMethod, exchange) }
     if (transport == .webSocket) != exchange.isUpgrade { return refused(slot, .badRequest, exchange) }
     if !query.isVersion4 { return refused(slot, .unsupportedVersion, exchange) }
+    let opener = SessionOpener(
+      connection: connections.token(of: slot), address: AddressTable.key(connections[slot].client),
+      isExempt: shared.addresses.isExempt(connections[slot].client))
     if transport == .webSocket {
       guard acceptEngine(slot, head, bytes, as: .socketIO) else { return .done }
-      startEngine(slot, transport, query.token)
+      makeRoom(for: opener)
+      startEngine(slot, transport, query, opener)
       scratch.removeAll()
       appendOpen(slot, isUpgradable: false)
       replyWithScratch(slot)
       return .done
     }
-    guard let session = insertPollingSlot(slot) else {
+    makeRoom(for: opener)
+    var inserted = insertPollingSlot(slot)
+    if inserted == nil, let victim = unjoined.oldestOfLargest {
+      drop(victim.index, .crowdedOut)
+      inserted = insertPollingSlot(slot)
+    }
+    guard let session = inserted else {
       refuseSession(slot, .serviceUnavailable, exchange)
       return .done
     }
     // It is one more of its address, as a WebSocket would be.
     countAddress(session)
+    if connections[session].flags.contains(.limited) && hasTooMany(session),
+      let victim = unjoined.oldest(ofAddress: opener.address)
+    {
+      drop(victim.index, .crowdedOut)
+      connections[session].flags.remove(.limited)
+      countAddress(session)
+    }
     if connections[session].flags.contains(.limited) {
       drop(session, .httpRefused)
       refuseSession(slot, .tooManyRequests, exchange)
       return .done
     }
-    startEngine(session, transport, query.token)
+    startEngine(session, transport, query, opener)
     nameScratch.removeAll()
     scratch.removeAll()
     appendOpen(session, isUpgradable: true)
     swap(&scratch, &nameScratch)
     respondEngine(slot, exchange, .ok, "text/plain; charset=UTF-8")
     return .done
+  }
+
+  /// Where too many sessions are in no namespace, the one whose turn it is gives way to a new one (HOSTILE 36).
+  private mutating func makeRoom(for opener: SessionOpener) {
+    if let victim = unjoined.victim(for: opener) { drop(victim.index, .crowdedOut) }
+  }
+
+  /// Whether a session was refused for the connections that its address has, and not for how fast it opens them.
+  private func hasTooMany(_ slot: UInt32) -> Bool {
+    limits.connectionsPerAddressMax > 0
+      && shared.addresses.connections(of: connections[slot].client) >= limits.connectionsPerAddressMax
   }
 
   /// Refuses a session for which there is no room.
@@ -144,12 +175,16 @@ extension Shard where Kernel: ~Copyable {
   }
 
   /// Gives a slot its session and starts its clock.
-  private mutating func startEngine(_ slot: UInt32, _ transport: EngineTransport, _ token: [UInt8]?) {
+  private mutating func startEngine(
+    _ slot: UInt32, _ transport: EngineTransport, _ query: EngineQuery, _ opener: SessionOpener
+  ) {
     let settings = shared.engineSettings
     var session = EngineSession(
       id: EngineSessionID(reactor: number, slot: slot), transport: transport,
       joinDeadlineMilliseconds: now + UInt64(settings.joinMilliseconds))
-    session.client.handshakeToken = token
+    session.client.handshakeToken = query.token
+    session.usesBase64 = query.usesBase64
+    session.unjoined = unjoined.insert(connections.token(of: slot), opener)
     connections[slot].engine = engines.insert(session)
     connections[slot].deadlineMilliseconds = now + UInt64(settings.pingIntervalMilliseconds)
     scheduleTimer(slot)
@@ -166,10 +201,15 @@ extension Shard where Kernel: ~Copyable {
   /// The slot of a session that lives here.
   mutating func findEngine(_ id: EngineSessionID) -> UInt32? {
     let slot = id.slot
-    guard connections.isLive(slot), connections[slot].role == .socketIO, connections[slot].phase == .open,
-      engineID(slot) == id
+    guard connections.isLive(slot), connections[slot].role == .socketIO, engineID(slot) == id,
+      connections[slot].phase == .open || isClosingEngine(slot)
     else { return nil }
     return slot
+  }
+
+  /// Whether a session has ended but for its client, who polls and is told by its poll.
+  mutating func isClosingEngine(_ slot: UInt32) -> Bool {
+    engines.read(connections[slot].engine) { $0.isClosing } ?? false
   }
 
   private mutating func engineID(_ slot: UInt32) -> EngineSessionID? {
@@ -185,14 +225,16 @@ extension Shard where Kernel: ~Copyable {
 
   /// When a session must have joined a namespace; the end of time once it has.
   mutating func joinDeadline(_ slot: UInt32) -> UInt64 {
-    engines.read(connections[slot].engine) { $0.hasJoined ? UInt64.max : $0.joinDeadlineMilliseconds } ?? .max
+    engines.read(connections[slot].engine) { session in
+      session.hasJoined || session.isClosing ? UInt64.max : session.joinDeadlineMilliseconds
+    } ?? .max
   }
 
   /// The time of a session has come: pings it, or ends it when the last ping was not answered or nothing was joined in
   /// time. False when it is gone.
   mutating func engineTimerFired(_ slot: UInt32) -> Bool {
     if now >= joinDeadline(slot) {
-      endEngine(slot, .notJoined)
+      closeEngine(slot, .notJoined)
       return false
     }
     if now < connections[slot].deadlineMilliseconds { return true }
@@ -240,7 +282,7 @@ extension Shard where Kernel: ~Copyable {
       return
     }
     guard message.count <= shared.engineSettings.payloadBytesMax,
-      let packet = EngineIOPacket.decode(message, 0..<message.count), !packet.isBase64
+      let packet = EngineIOPacket.decode(message, 0..<message.count)
     else {
       endEngine(slot, .badPacket)
       return
@@ -266,9 +308,10 @@ extension Shard where Kernel: ~Copyable {
       scheduleTimer(slot)
     case .close:
       endEngine(slot, .client)
-    case .noop, .upgrade:
+    // As the reference server does, which means nothing by them here.
+    case .noop, .upgrade, .open:
       break
-    case .open, .ping:
+    case .ping:
       endEngine(slot, .badPacket)
     }
   }
@@ -284,6 +327,49 @@ extension Shard where Kernel: ~Copyable {
       return
     }
     drop(slot, reason)
+  }
+
+  /// Ends a session in order, as the reference server does for what Socket.IO refuses: a client that polls is told by
+  /// the poll that waits, or else by the next, behind what is queued. The slot waits for that as for the end of a
+  /// closed WebSocket, and is one of those in no namespace.
+  mutating func closeEngine(_ slot: UInt32, _ reason: CloseReason) {
+    closeRun()
+    guard connections[slot].phase == .open else { return }
+    if connections[slot].fd >= 0 {
+      endEngine(slot, reason)
+      return
+    }
+    let index = connections[slot].engine
+    guard var session = engines.take(index) else { return }
+    session.isClosing = true
+    session.isProbed = false
+    let probe = session.probe
+    session.probe = nil
+    leaveSocketIO(session)
+    session.client = SocketIOClient()
+    let isListed = session.unjoined != UnjoinedSessions.none
+    engines.putBack(session, at: index)
+    logClose(slot, reason)
+    connections[slot].reason = reason
+    connections[slot].phase = .closing
+    if connections[slot].flags.contains(.hasCalls) { cancelCalls(slot) }
+    topics.unsubscribeAll(&connections[slot].subscriptions)
+    if connections[slot].flags.contains(.announced) { recordLifecycle(.disconnected, slot) }
+    connections[slot].flags.remove(.announced)
+    startPatience(slot)
+    if let probe, connections.isCurrent(probe), connections[probe.index].phase == .open {
+      close(probe.index, .sessionEnded, "")
+    }
+    if !isListed {
+      let token = connections.token(of: slot)
+      let opener = SessionOpener(
+        connection: token, address: AddressTable.key(connections[slot].client),
+        isExempt: shared.addresses.isExempt(connections[slot].client))
+      makeRoom(for: opener)
+      let number = unjoined.insert(token, opener)
+      withEngine(slot) { $0.unjoined = number }
+    }
+    flushPoll(slot)
   }
 
   /// A connection goes that had to do with a session.
@@ -304,8 +390,11 @@ extension Shard where Kernel: ~Copyable {
     let poll = session.poll
     let origin = session.pollOrigin
     let probe = session.probe
+    let post = session.post
+    unjoined.remove(session.unjoined)
     leaveSocketIO(session)
     engines.discard(index)
+    if let post { answerPost(post, .unknownSession) }
     if let poll, connections.isCurrent(poll) {
       scratch.removeAll()
       EngineIOPacket.begin(reason == .client ? .noop : .close, to: &scratch)

@@ -305,7 +305,7 @@ extension Shard where Kernel: ~Copyable {
     // RFC 9110 7.8: in this order, although there is no body to wait for.
     if head.expectContinue { sendContinue(slot) }
     connections[slot].mount = mount.index
-    let deflate = mount.compression ? negotiateDeflate(head, bytes) : nil
+    let deflate = negotiateDeflate(head, bytes, mount)
     acceptUpgrade(slot, bytes.extracting(key), role, deflate, verdict.subprotocol.map { bytes.extracting($0).array })
     if let deflate { enableDeflate(slot, deflate) }
     if case .acceptThenClose(_, let reason, let text, let denial) = verdict {

@@ -20,12 +20,15 @@ extension Shard where Kernel: ~Copyable {
     engine.poll = connections.token(of: slot)
     engine.pollOrigin = exchange.origin
     let isUpgrading = engine.isProbed
+    let isClosing = engine.isClosing
     engines.putBack(engine, at: index)
     connections[slot].phase = .polling
     connections[slot].engine = session
     if exchange.keepsAlive { connections[slot].flags.insert(.keepsAlive) }
     timers.cancel(slot)
-    if isUpgrading {
+    if isClosing {
+      flushPoll(session, isNext: true)
+    } else if isUpgrading {
       releasePoll(session)
     } else if !connections[session].outbound.isEmpty {
       resume(session)
@@ -33,31 +36,44 @@ extension Shard where Kernel: ~Copyable {
   }
 
   /// Sends what waits in a session's queue as the answer of its poll, if there is one; else keeps it for the next. The
-  /// queue holds WebSocket frames, each of which becomes a packet.
-  mutating func flushPoll(_ slot: UInt32) {
+  /// queue holds WebSocket frames, each of which becomes a packet. A turn that has lasted long leaves it to a later
+  /// one, unless the answer is due from an earlier. `isNext`: the poll came when the session had ended.
+  mutating func flushPoll(_ slot: UInt32, isDue: Bool = false, isNext: Bool = false) {
     let index = connections[slot].engine
     guard let engine = engines.take(index) else { return }
     let poll = engine.isProbed ? nil : engine.poll
+    let isClosing = engine.isClosing
     engines.putBack(engine, at: index)
-    if connections[slot].phase != .open {
+    if connections[slot].phase != .open && !isClosing {
       drop(slot, connections[slot].reason)
       return
     }
+    if connections[slot].outbound.isEmpty && !isClosing { return }
     guard let poll, connections.isCurrent(poll) else {
-      block(slot)
+      if !connections[slot].outbound.isEmpty { block(slot) }
+      return
+    }
+    if !isDue && !isNext && isLate() {
+      answerPollLater(slot)
       return
     }
     var payload = ByteBuffer()
     var writer = EngineIOPayloadWriter()
+    // The forms of the reference server: a poll that comes late is let go, and then told.
+    if isNext && connections[slot].outbound.isEmpty { _ = writer.append(.noop, Span(), to: &payload) }
     while !writer.isFull, !connections[slot].outbound.isEmpty {
       let segment = outbox.first(of: connections[slot].outbound)
       let used = Self.appendPackets(outbox, segment, &writer, to: &payload)
       settle(slot, sent: used)
       if used < segment.count { break }
     }
+    var isTold = false
+    if isClosing && connections[slot].outbound.isEmpty { isTold = writer.append(.close, Span(), to: &payload) }
     swap(&payload, &scratch)
     answerPoll(poll.index, of: slot)
-    if !connections[slot].outbound.isEmpty {
+    if isTold {
+      drop(slot, connections[slot].reason)
+    } else if !connections[slot].outbound.isEmpty {
       block(slot)
     } else {
       becameEmpty(slot)
@@ -116,10 +132,12 @@ extension Shard where Kernel: ~Copyable {
     lookAgain(slot)
   }
 
-  /// A poll's connection ends while it waits: the client has gone, and so has the session (PROTOCOLS 3.5).
-  mutating func pollAborted(_ session: UInt32, _ poll: SlabToken) {
+  /// The connection of a poll, or of a POST, ends while it waits: the client has gone, and so has the session
+  /// (PROTOCOLS 3.5).
+  mutating func pollAborted(_ session: UInt32, _ connection: SlabToken) {
     guard connections.isLive(session), connections[session].role == .socketIO,
-      engines.read(connections[session].engine, { $0.poll }) == poll
+      engines.read(
+        connections[session].engine, { $0.poll == connection || $0.post?.connection == connection }) == true
     else { return }
     endEngine(session, .disconnected)
   }
@@ -133,10 +151,11 @@ extension Shard where Kernel: ~Copyable {
   ) -> Routed {
     if let type = head.contentType, bytes.extracting(type).equalsIgnoringCase("application/octet-stream") {
       refuseEngine(slot, .badRequest, exchange)
+      endEngine(session, .badPacket)
       return .done
     }
     guard var engine = engines.take(connections[session].engine) else { return .done }
-    let isBusy = engine.isPosting
+    let isBusy = engine.isPosting && !engine.isClosing
     engine.isPosting = true
     engines.putBack(engine, at: connections[session].engine)
     if isBusy {
@@ -149,38 +168,21 @@ extension Shard where Kernel: ~Copyable {
 
   /// Takes a whole payload apart, packet by packet, and answers `ok`.
   mutating func receivePost(_ slot: UInt32, _ session: SlabToken, _ exchange: EngineExchange, _ body: [UInt8]) {
-    if connections.isCurrent(session), var engine = engines.take(connections[session.index].engine) {
-      engine.isPosting = false
-      engines.putBack(engine, at: connections[session.index].engine)
-    }
     guard connections.isCurrent(session), connections[session.index].phase == .open else {
-      refuseEngine(slot, .unknownSession, exchange)
+      if connections.isCurrent(session) && isClosingEngine(session.index) {
+        // Its client does not know yet that it has ended, and is told by its poll.
+        respondOK(slot, exchange)
+      } else {
+        refuseEngine(slot, .unknownSession, exchange)
+      }
       return
     }
-    let bytes = body.span
-    guard UTF8Validator.isValid(bytes) else {
+    guard UTF8Validator.isValid(body.span) else {
       refuseEngine(slot, .badRequest, exchange)
       endEngine(session.index, .badPacket)
       return
     }
-    var reader = EngineIOPayloadReader()
-    reading: while true {
-      switch reader.next(bytes) {
-      case .packet(let packet):
-        counters.add(.messagesIn)
-        if isWithinRate(session.index, packet.body.count + 1) { receive(session.index, packet, bytes) }
-        if !connections.isCurrent(session) || connections[session.index].phase != .open { break reading }
-      case .end:
-        break reading
-      case .malformed:
-        refuseEngine(slot, .badRequest, exchange)
-        endEngine(session.index, .badPacket)
-        return
-      }
-    }
-    nameScratch.removeAll()
-    nameScratch.append("ok")
-    respondEngine(slot, exchange, .ok, "text/html")
+    takePost(EnginePost(connection: connections.token(of: slot), exchange: exchange, body: body), of: session)
   }
 
   /// The connection of a POST went before its body was whole.
@@ -197,7 +199,8 @@ extension Shard where Kernel: ~Copyable {
     case .accept(let key):
       if head.expectContinue { sendContinue(slot) }
       connections[slot].mount = Connection.engineMount
-      let deflate = negotiateDeflate(head, bytes)
+      let mounts = shared.listeners[Int(connections[slot].listener)].mounts
+      let deflate = negotiateDeflate(head, bytes, mounts.findEvents(path: bytes.extracting(head.path)))
       acceptUpgrade(slot, bytes.extracting(key), role, deflate, nil)
       if let deflate { enableDeflate(slot, deflate) }
       return true
@@ -209,7 +212,9 @@ extension Shard where Kernel: ~Copyable {
 
   /// A WebSocket that names a session: it probes for an upgrade. A second one, or one for a session that has a
   /// WebSocket, is closed.
-  mutating func probeEngine(_ slot: UInt32, _ head: HTTPRequestHead, _ bytes: Span<UInt8>, _ session: UInt32) {
+  mutating func probeEngine(
+    _ slot: UInt32, _ head: HTTPRequestHead, _ bytes: Span<UInt8>, _ session: UInt32, usesBase64: Bool
+  ) {
     guard acceptEngine(slot, head, bytes, as: .engineProbe) else { return }
     guard var engine = engines.take(connections[session].engine) else { return }
     let isTaken = engine.isUpgraded || engine.probe != nil
@@ -219,6 +224,7 @@ extension Shard where Kernel: ~Copyable {
       close(slot, .sessionEnded, "")
       return
     }
+    if usesBase64 { useBase64(session) }
     connections[slot].engine = session
     connections[slot].deadlineMilliseconds = now + UInt64(shared.engineSettings.upgradeMilliseconds)
     timers.schedule(slot, at: connections[slot].deadlineMilliseconds)
@@ -236,12 +242,14 @@ extension Shard where Kernel: ~Copyable {
     }
     let isMine = engine.probe == connections.token(of: slot)
     let wasProbed = engine.isProbed
+    // A client goes over when its POSTs are answered; what comes behind this would overtake the rest of one.
+    let isEarly = engine.post != nil
     if isMine && message.equals("2probe") { engine.isProbed = true }
     engines.putBack(engine, at: connections[session].engine)
     if isMine && message.equals("2probe") {
       reply(slot, .text, Self.probeAnswer.span)
       releasePoll(session)
-    } else if isMine && wasProbed && message.equals("5") {
+    } else if isMine && wasProbed && !isEarly && message.equals("5") {
       // Not yet: what was received behind this packet has to go along.
       connections[slot].flags.insert(.takesOver)
     } else {

@@ -4,6 +4,7 @@ import Buffers
 import Dialects
 import EventLoop
 import Topics
+import Wire
 
 extension Shard where Kernel: ~Copyable {
   // MARK: Rooms that one is in by who one is
@@ -38,7 +39,7 @@ extension Shard where Kernel: ~Copyable {
   }
 
   /// Joins one room; again is once.
-  private mutating func joinRoom(_ slot: UInt32, _ form: UInt8, _ room: [UInt8]) {
+  mutating func joinRoom(_ slot: UInt32, _ form: UInt8, _ room: [UInt8]) {
     nameScratch.removeAll()
     RoomTopic.append(form: form, room: room.span, to: &nameScratch)
     let space = Space.eventRooms.rawValue
@@ -74,7 +75,8 @@ extension Shard where Kernel: ~Copyable {
       guard connections[slot].role == .events else { return }
       if changePersonalRoom(slot, room, joins: joins) { return }
     }
-    let form = socket.map { RoomTopic.form($0.namespace) } ?? RoomTopic.native
+    var form = RoomTopic.native
+    if let socket { form = self.form(of: slot, socket.namespace) }
     if !joins {
       leaveRoom(slot, form, room)
     } else if room.count > limits.channelNameBytesMax {
@@ -106,9 +108,9 @@ extension Shard where Kernel: ~Copyable {
   }
 
   /// The rooms of one socket, in the order joined, without the one of everyone.
-  func rooms(_ slot: UInt32, _ namespace: SocketIONamespace) -> [[UInt8]] {
+  mutating func rooms(_ slot: UInt32, _ namespace: SocketIONamespace) -> [[UInt8]] {
     var rooms: [[UInt8]] = []
-    let form = RoomTopic.form(namespace)
+    let form = self.form(of: slot, namespace)
     topics.forEachName(connections[slot].subscriptions) { name in
       if name[0] == form && name.count > 1 { rooms.append(name.extracting(1..<name.count).array) }
     }
@@ -116,22 +118,33 @@ extension Shard where Kernel: ~Copyable {
     return rooms
   }
 
+  /// The form of the frames that a session reads in a namespace.
+  mutating func form(of slot: UInt32, _ namespace: SocketIONamespace) -> UInt8 {
+    let form = RoomTopic.form(namespace)
+    return usesBase64(slot) ? RoomTopic.base64(form) : form
+  }
+
   // MARK: Broadcasting
 
   /// Sends an event to everyone in a room: encoded once for native connections and once for each namespace that has
-  /// somebody there. Attachments go to Socket.IO clients only.
+  /// somebody there, or twice where clients read attachments as base64. Attachments go to Socket.IO clients only.
   mutating func emit(_ emission: Emission) {
     let room = emission.room
     if emission.namespace == nil && emission.attachments.isEmpty { emitNative(emission) }
     for namespace in SocketIONamespace.allCases where (emission.namespace ?? namespace) == namespace {
-      nameScratch.removeAll()
-      RoomTopic.append(form: RoomTopic.form(namespace), room: room.span, to: &nameScratch)
-      guard let audience = audience(space: Space.eventRooms.rawValue) else { continue }
-      let packet = SocketIOChannel.event(
-        emission.event, emission.data, namespace, attachments: emission.attachments.count)
-      scratch.removeAll()
-      scratch.append(packet.span)
-      publishPacket(to: audience, emission.attachments, passingOver: passedOver(emission, namespace))
+      let form = RoomTopic.form(namespace)
+      for isBase64 in [false, true] {
+        nameScratch.removeAll()
+        RoomTopic.append(form: isBase64 ? RoomTopic.base64(form) : form, room: room.span, to: &nameScratch)
+        guard let audience = audience(space: Space.eventRooms.rawValue) else { continue }
+        let packet = SocketIOChannel.event(
+          emission.event, emission.data, namespace, attachments: emission.attachments.count)
+        scratch.removeAll()
+        scratch.append(packet.span)
+        let attachments = isBase64 ? emission.attachments.map { EngineIOPacket.base64($0) } : emission.attachments
+        publishPacket(
+          to: audience, attachments, as: isBase64 ? .text : .binary, passingOver: passedOver(emission, namespace))
+      }
     }
   }
 

@@ -50,6 +50,7 @@ extension Shard where Kernel: ~Copyable {
       flushIfLarge(&gather)
     }
     readAgain(&buffer, &gather)
+    continueEngine(&gather)
     takeMail(&gather)
     takeCommands(&gather)
     runTimers()
@@ -64,7 +65,7 @@ extension Shard where Kernel: ~Copyable {
 
   /// Milliseconds to sleep: none while there is work left, else until the next timer. Arms the doorbell.
   mutating func sleepTime() -> Int {
-    if !ready.isEmpty { return 0 }
+    if !ready.isEmpty || !posts.isEmpty || !latePolls.isEmpty { return 0 }
     network.arm()
     // After arming: a post published before this look is seen here, one published later rings.
     for index in 0..<consumers.count where index != number && !consumers[index].isEmpty() { return 0 }

@@ -16,7 +16,7 @@ extension Shard where Kernel: ~Copyable {
     switch step {
     case .packet(let packet): carryOut(slot, packet, text, [])
     case .awaitsAttachments: break
-    case nil: endEngine(slot, .badPacket)
+    case nil: closeEngine(slot, .badPacket)
     }
   }
 
@@ -30,7 +30,7 @@ extension Shard where Kernel: ~Copyable {
       carryOut(slot, whole.packet, whole.text.bytes, (0..<whole.count).map { whole.attachment($0).array })
     } catch {
       engines.putBack(engine, at: connections[slot].engine)
-      endEngine(slot, .badPacket)
+      closeEngine(slot, .badPacket)
     }
   }
 
@@ -52,21 +52,30 @@ extension Shard where Kernel: ~Copyable {
     guard let namespace = SocketIONamespace(name),
       let socket = engines.read(connections[slot].engine, { $0.client.socket(namespace) }) ?? nil
     else {
-      endEngine(slot, .badPacket)
+      closeEngine(slot, .badPacket)
       return
     }
     switch packet.kind {
     case .event, .binaryEvent:
-      receiveEvent(slot, socket, packet, text, attachments)
+      if packet.isRefused {
+        refuseEvent(slot, namespace)
+      } else {
+        receiveEvent(slot, socket, packet, text, attachments)
+      }
     case .acknowledgement, .binaryAcknowledgement:
-      guard let payload = packet.payload else { return }
+      if packet.isRefused {
+        countRefusal(slot, .invalidJSON)
+        acknowledged(slot, namespace, packet.id, nil)
+        return
+      }
       let acknowledgement = Acknowledgement(
-        arguments: text.extracting(payload.range).array, attachments: attachments)
+        arguments: packet.payload.map { text.extracting($0.range).array } ?? Array("[]".utf8),
+        attachments: attachments)
       acknowledged(slot, namespace, packet.id, acknowledgement)
     case .disconnect:
       leaveNamespace(slot, socket)
     case .connect, .connectError:
-      endEngine(slot, .badPacket)
+      closeEngine(slot, .badPacket)
     }
   }
 
@@ -83,10 +92,14 @@ extension Shard where Kernel: ~Copyable {
     let handshakeToken = engine.client.handshakeToken
     engines.putBack(engine, at: connections[slot].engine)
     if isJoined {
-      endEngine(slot, .badPacket)
+      closeEngine(slot, .badPacket)
       return
     }
     let name = text.extracting(packet.namespace).array
+    if packet.isRefused {
+      refuseNamespace(slot, name, "Invalid or expired session token")
+      return
+    }
     let offered = packet.payload.flatMap { SocketIOToken.read(text, $0) } ?? handshakeToken.map { .text($0) }
     guard let offered else {
       refuseNamespace(slot, name, "Authentication token required", .tokenMissing)
@@ -105,12 +118,14 @@ extension Shard where Kernel: ~Copyable {
       userId: session.userId.map { Array($0.utf8) }, isLoggedIn: session.isLoggedIn)
     engine.client.sockets.append(socket)
     engine.hasJoined = true
+    unjoined.remove(engine.unjoined)
+    engine.unjoined = UnjoinedSessions.none
     engines.putBack(engine, at: connections[slot].engine)
     scheduleTimer(slot)
     if connections[slot].user == InternTable.none, let user = socket.userId {
       connections[slot].user = users.intern(user.span)
     }
-    joinRooms(slot, RoomTopic.form(namespace), socket.id, socket.token, socket.userId)
+    joinRooms(slot, form(of: slot, namespace), socket.id, socket.token, socket.userId)
     begin(.connect, namespace)
     scratch.append("{\"sid\":\"")
     scratch.append(socket.id.span)
@@ -151,7 +166,7 @@ extension Shard where Kernel: ~Copyable {
       }
     }
     closeRun()
-    leaveRooms(slot, RoomTopic.form(socket.namespace))
+    leaveRooms(slot, form(of: slot, socket.namespace))
   }
 
   /// A session goes: whoever waits for an answer of its client is told.
@@ -166,6 +181,16 @@ extension Shard where Kernel: ~Copyable {
   }
 
   // MARK: Events
+
+  /// An event whose JSON breaks a rule of ours: it is answered, and costs its client nothing else.
+  private mutating func refuseEvent(_ slot: UInt32, _ namespace: SocketIONamespace) {
+    countRefusal(slot, .invalidJSON)
+    begin(.event, namespace)
+    EventsEncoder.open("error", .socketIO, to: &scratch)
+    EventsEncoder.appendError(.notProcessed, in: Span(), to: &scratch)
+    EventsEncoder.close(.socketIO, to: &scratch)
+    replyWithScratch(slot)
+  }
 
   private mutating func receiveEvent(
     _ slot: UInt32, _ socket: SocketIOSocket, _ packet: SocketIOPacket, _ text: Span<UInt8>, _ attachments: [[UInt8]]
@@ -224,7 +249,37 @@ extension Shard where Kernel: ~Copyable {
   /// Sends the packet in `scratch` and its attachments.
   private mutating func replyWithScratch(_ slot: UInt32, _ attachments: [[UInt8]]) {
     let text = scratch.bytes.array
-    reply(slot, text: text.span, attachments: attachments)
+    replyPacket(slot, text, attachments)
+  }
+
+  /// Sends a packet and its attachments in the form that the client reads.
+  private mutating func replyPacket(_ slot: UInt32, _ text: [UInt8], _ attachments: [[UInt8]]) {
+    if !attachments.isEmpty && usesBase64(slot) {
+      reply(slot, text: text.span, attachments: attachments.map { EngineIOPacket.base64($0) }, as: .text)
+    } else {
+      reply(slot, text: text.span, attachments: attachments, as: .binary)
+    }
+  }
+
+  /// Whether a session's client wants binary messages as base64 on every transport.
+  mutating func usesBase64(_ slot: UInt32) -> Bool {
+    engines.read(connections[slot].engine) { $0.usesBase64 } ?? false
+  }
+
+  /// A WebSocket that takes over from polling asks for base64, which the session's handshake had not: the rooms that it
+  /// is in are from now on those of that form.
+  mutating func useBase64(_ slot: UInt32) {
+    if usesBase64(slot) { return }
+    closeRun()
+    for namespace in SocketIONamespace.allCases {
+      let rooms = [[]] + rooms(slot, namespace)
+      let isJoined = engines.read(connections[slot].engine) { $0.client.socket(namespace) != nil } ?? false
+      guard isJoined else { continue }
+      let form = RoomTopic.form(namespace)
+      leaveRooms(slot, form)
+      for room in rooms { joinRoom(slot, RoomTopic.base64(form), room) }
+    }
+    withEngine(slot) { $0.usesBase64 = true }
   }
 
   private static func copy(_ clock: borrowing TimestampClock, to out: inout ByteBuffer) { out.append(clock.iso) }
@@ -276,7 +331,7 @@ extension Shard where Kernel: ~Copyable {
   /// Sends a packet and its attachments to a socket, unless its client has left the namespace.
   mutating func send(_ packet: [UInt8], _ attachments: [[UInt8]], to socket: SocketIOReference) {
     let slot = socket.connection.token.index
-    if hasSocket(slot, socket) { reply(slot, text: packet.span, attachments: attachments) }
+    if hasSocket(slot, socket) { replyPacket(slot, packet, attachments) }
   }
 
   /// Sends a text to one connection. A Socket.IO client gets a native event as a packet of the namespace that it joined
@@ -340,14 +395,18 @@ extension Shard where Kernel: ~Copyable {
     replyWithScratch(slot, attachments)
   }
 
-  /// A client has acknowledged a request. An id that nobody asked with is ignored.
+  /// A client has acknowledged a request, or has tried to and broken a rule. An id that nobody asked with is ignored.
   private mutating func acknowledged(
-    _ slot: UInt32, _ namespace: SocketIONamespace, _ id: Int, _ acknowledgement: Acknowledgement
+    _ slot: UInt32, _ namespace: SocketIONamespace, _ id: Int, _ acknowledgement: Acknowledgement?
   ) {
     withEngine(slot) { engine in
       guard let request = engine.client.requests[id], request.namespace == namespace else { return }
       engine.client.requests[id] = nil
-      request.waiter.resume(acknowledgement)
+      if let acknowledgement {
+        request.waiter.resume(acknowledgement)
+      } else {
+        request.waiter.fail(.rejected("Failed to process message"))
+      }
     }
   }
 }

@@ -95,6 +95,12 @@ struct Shard<Kernel: Network & ~Copyable>: ~Copyable {
   var commandsTaken: [Command] = []
   /// Engine.IO sessions.
   var engines = Pool<EngineSession>()
+  /// Those of them that are in no namespace.
+  var unjoined: UnjoinedSessions
+  /// Sessions with a POST whose packets take more than a turn, in the order in which they go on.
+  var posts = GrowableArray<SlabToken>()
+  /// Sessions whose poll is answered in a later turn, in that order.
+  var latePolls = GrowableArray<SlabToken>()
   /// Which native connections of the events dialect belong to a session, a user, a socket id.
   var personalRooms = PersonalRooms()
   /// Connections for which handlers of the application are at work.
@@ -160,6 +166,8 @@ struct Shard<Kernel: Network & ~Copyable>: ~Copyable {
     connections = Slab(capacity: shared.connectionsMax + Limits.refusalsMax)
     topics = TopicTable(reactor: number, interest: shared.reactorCount > 1 ? shared.interest : nil)
     timers = TimerWheel(nowMilliseconds: now)
+    unjoined = UnjoinedSessions(
+      limits: limits, connectionsMax: shared.connectionsMax, reactorCount: shared.reactorCount)
     log = RateLimitedLog(shared.logger)
     deflaters = DeflaterSet(policy: shared.deflatePolicy ?? DeflatePolicy())
     producers = links.producers

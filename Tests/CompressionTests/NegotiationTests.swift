@@ -90,6 +90,21 @@ struct NegotiationTests {
     #expect(answer(row.line) == Self.plain + row.extra)
   }
 
+  @Test(
+    "a client's window is kept where the policy is to keep it, unless the client gives it up",
+    arguments: [
+      ("permessage-deflate", ""), ("permessage-deflate; client_no_context_takeover", "; client_no_context_takeover"),
+      // A window larger than the policy's is limited where the client lets it be, and else kept as large as it is.
+      ("permessage-deflate; client_max_window_bits", "; client_max_window_bits=12"),
+      ("permessage-deflate; client_max_window_bits=15", "; client_max_window_bits=12"),
+      ("permessage-deflate; client_max_window_bits=10", "; client_max_window_bits=10"),
+      ("permessage-deflate; server_max_window_bits=10", "; server_max_window_bits=10"),
+    ])
+  func keepsClientContext(line: String, extra: String) {
+    let policy = DeflatePolicy(keepsClientContext: true)
+    #expect(answer(line, policy) == "permessage-deflate; server_no_context_takeover" + extra)
+  }
+
   private static let declined: [String] = [
     "", " ", ",", ",,,,", ";", "=", "\"", "\\", "\"\\",
     "permessage", "permessage-deflat", "permessage-deflatee", "permessage-deflate2", "deflate", "x-permessage-deflate",

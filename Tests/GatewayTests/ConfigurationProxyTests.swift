@@ -64,6 +64,14 @@ struct ConfigurationProxyTests {
     #expect(findMount(first, "/a") == MountMatch(target: channels, compression: false))
     #expect(findMount(first, "/b") == MountMatch(target: channels, compression: true))
     #expect(findMount(first, "/c") == nil)
+    let third = try load(
+      file: """
+        { listeners: [{ port: 1, mounts: [
+            { path: "/a", dialect: "events", compression: { clientContextTakeover: true } },
+            { path: "/b", dialect: "channels", compression: {} }] }] }
+        """
+    ).listeners[0].mounts
+    #expect(third.map(\.compression) == [true, true] && third.map(\.keepsClientContext) == [true, false])
     // A pair compresses where both halves do.
     #expect(findMount(second, "/") == MountMatch(target: .handlersAndChannels, compression: false))
   }
@@ -91,6 +99,14 @@ struct ConfigurationProxyTests {
       (
         "{listeners:[{port:1,mounts:[{path:'*',dialect:'echo',compression:0}]}]}",
         "listeners[0].mounts[0].compression: expected true or false, got 0"
+      ),
+      (
+        "{listeners:[{port:1,mounts:[{path:'*',dialect:'echo',compression:{clientContextTakeover:1}}]}]}",
+        "listeners[0].mounts[0].compression.clientContextTakeover: expected true or false, got 1"
+      ),
+      (
+        "{listeners:[{port:1,mounts:[{path:'*',dialect:'echo',compression:{level:1}}]}]}",
+        "listeners[0].mounts[0].compression.level: unknown key"
       ),
       (
         "{listeners:[{port:1,mounts:[{path:'*',dialect:'echo',compresion:false}]}]}",

@@ -54,6 +54,27 @@ extension Rows {
 
   static let socketIO: [HostileRow] = packets + sessions
 
+  private static let refusedEvent = #"42["error",{"error":"Failed to process message"}]"#
+
+  /// As many packets as fit into one POST. The bystander watches that no turn is long.
+  private static func longPost(_ packet: String) -> HostileRow {
+    .scenario(
+      37, "Socket.IO, a POST full of \(packet)", .standard, .survived("taken in turns, and each packet for itself")
+    ) { victim throws in
+      let socket = try victim.connect()
+      let sid = try open(on: socket)
+      let answer = try ask("POST", "/api/auth/acquire-session", on: victim.connect())
+      let token = JSON(answer.text)?["data"]?["token"]?.text ?? ""
+      let target = polling + "&sid=" + sid
+      #expect(try ask("POST", target, body: #"40{"token":"\#(token)"}"#, on: socket).text == "ok")
+      let turns = try Metrics(of: victim.gateway).sum("event_loop_turns_total")
+      let body = Array(repeating: packet, count: 990_000 / (packet.utf8.count + 1)).joined(separator: "\u{1E}")
+      #expect(try ask("POST", target, body: body, on: socket).text == "ok")
+      #expect(try Metrics(of: victim.gateway).sum("event_loop_turns_total") - turns > 20)
+      #expect(try ask("POST", target, body: "1", on: socket).text == "ok")
+    }
+  }
+
   private static let packets: [HostileRow] = [
     packet(
       18, "attachments of three megabytes", #"453-["echo",\#(places(3))]"#, attachments: [999_000, 999_000, 999_000]),
@@ -73,7 +94,24 @@ extension Rows {
     packet(29, "an acknowledgement id of 400 digits", "42" + String(repeating: "9", count: 400) + #"["ping"]"#),
     packet(29, "an acknowledgement of 400 digits", "43" + String(repeating: "9", count: 400) + "[]"),
     packet(29, "a namespace of a hundred thousand bytes", "40/" + String(repeating: "n", count: 100_000) + ",{}"),
-    packet(26, "100 000 nested [", #"42["echo","# + String(repeating: "[", count: 100_000)),
+    .scenario(26, "Socket.IO, 100 000 nested [", .standard, .refused("message_invalid_json")) { victim throws in
+      let client = try joined(victim)
+      try client.send(#"42["echo","# + String(repeating: "[", count: 100_000))
+      #expect(try client.nextText() == refusedEvent)
+      try client.send(#"42["ping"]"#)
+      #expect(try client.nextText().hasPrefix(#"42["pong""#))
+    },
+    .scenario(38, "Socket.IO, events with half an emoji", .standard, .refused("message_invalid_json", times: 2)) {
+      victim throws in
+      let client = try joined(victim)
+      for text in [#"\ud83d"#, #"\ude00 and more"#] {
+        try client.send(#"42["message",{"text":"\#(text)"}]"#)
+        #expect(try client.nextText() == refusedEvent)
+      }
+      try client.send(#"42["ping"]"#)
+      #expect(try client.nextText().hasPrefix(#"42["pong""#))
+    },
+    longPost(#"6"#), longPost(#"42["x"]"#), longPost("431[]"), longPost("42"),
     packet(29, "an attachment that nobody announced", "3", attachments: [10]),
     .scenario(24, "Socket.IO, events before CONNECT", .standard, .closed("bad_packet")) { victim throws in
       let client = try WebSocketClient(on: victim.connect(), target: "/socket.io/?EIO=4&transport=websocket")
@@ -94,18 +132,23 @@ extension Rows {
     },
   ]
 
-  /// Opens sessions until one is refused, and ends them: they count like connections.
+  /// Opens sessions and joins them until one is refused, and ends them: they count like connections.
   private static func countless(_ setup: Setup, limit: Int, _ refusal: Int) -> HostileRow {
     .scenario(13, "Socket.IO, sessions up to the limit of \(limit)", setup, .refused("http_\(refusal)")) {
       victim throws in
       // The refusal ends its connection, and another would not be let in.
       let (socket, other) = try (victim.connect(), victim.connect())
+      let login = try ask("POST", "/api/auth/acquire-session", on: other)
+      let token = JSON(login.text)?["data"]?["token"]?.text ?? ""
       var sessions: [String] = []
       var status = 200
       while status == 200 && sessions.count <= limit {
         let answer = try ask("GET", polling, on: socket)
         status = answer.status
-        if let sid = JSON(String(answer.text.dropFirst()))?["sid"]?.text { sessions.append(sid) }
+        guard let sid = JSON(String(answer.text.dropFirst()))?["sid"]?.text else { continue }
+        sessions.append(sid)
+        let joined = try ask("POST", polling + "&sid=" + sid, body: #"40{"token":"\#(token)"}"#, on: other)
+        #expect(joined.text == "ok")
       }
       // The bystander and these two connections count as well.
       #expect(status == refusal && (limit - 4..<limit).contains(sessions.count), "\(sessions.count), then \(status)")
@@ -134,12 +177,48 @@ extension Rows {
       // The session is what it was.
       #expect(try ask("POST", polling + "&sid=" + sid, body: "1", on: own).text == "ok")
     },
-    .scenario(14, "Socket.IO, 5 000 sessions that nobody joins", .storm, .closed("not_joined", times: 5_000)) {
+    // 100 of each connection stay, and go when their time has come.
+    .scenario(14, "Socket.IO, 5 000 sessions that nobody joins", .storm, .closed("not_joined", times: 400)) {
       victim throws in
       let sockets = try (0..<4).map { _ in try victim.connect() }
       for _ in 0..<1_250 {
         for socket in sockets { _ = try open(on: socket) }
       }
+      #expect(try Metrics(of: victim.gateway).sum("connections") < 500)
+    },
+    .scenario(
+      36, "Socket.IO, 5 000 sessions of one connection", .storm, .closed("crowded_out", times: 4_900)
+    ) { victim throws in
+      let socket = try victim.connect()
+      let request = [UInt8]("GET \(polling) HTTP/1.1\r\nHost: x\r\n\r\n".utf8)
+      for _ in 0..<50 {
+        try socket.send((0..<100).flatMap { _ in request })
+        var answers = ""
+        while answers.split(separator: "\"maxPayload\"", omittingEmptySubsequences: false).count <= 100 {
+          guard case .bytes(let more) = socket.receive() else {
+            throw GatewayFailure(description: "not 100 sessions but \(answers.suffix(300))")
+          }
+          answers += String(decoding: more, as: UTF8.self)
+        }
+        // Who comes meanwhile gets in.
+        let client = try joined(victim)
+        try client.send("1")
+        #expect(client.next() == .end)
+      }
+      // The rest goes when its time has come.
+      let open = try Metrics(of: victim.gateway).sum("connections")
+      #expect(open < 200)
+    },
+    .scenario(
+      36, "Socket.IO, 1 000 sessions that are ended by a bad packet and never told", .deadlines,
+      .closed("bad_packet", times: 1_000)
+    ) { victim throws in
+      let socket = try victim.connect()
+      for _ in 0..<1_000 {
+        let sid = try open(on: socket)
+        #expect(try ask("POST", polling + "&sid=" + sid, body: "48", on: socket).text == "ok")
+      }
+      #expect(try Metrics(of: victim.gateway).sum("connections") < 200)
     },
   ]
 }

@@ -19,6 +19,9 @@ struct SocketIOTests {
       let event = packet.name == nil ? slice(packet.payload) : "\(slice(packet.name)) \(slice(packet.argument))"
       let id = packet.id < 0 ? "" : "#\(packet.id) "
       let attachments = packet.attachments > 0 ? "+\(packet.attachments) " : ""
+      if packet.isRefused {
+        return "\(packet.kind) \(namespace.isEmpty ? "" : namespace + ",")\(attachments)\(id)refused"
+      }
       return "\(packet.kind) \(namespace.isEmpty ? "" : namespace + " ")\(attachments)\(id)\(event)"
     } catch {
       return "! \(error)"
@@ -52,6 +55,17 @@ struct SocketIOTests {
       (#"2["Connect"]"#, #"event "Connect" -"#), (#"2["connected"]"#, #"event "connected" -"#),
       (#"2["\u0061"]"#, #"event "\u0061" -"#), (#"2[""]"#, #"event "" -"#),
       (#"2["ack","connect"]"#, #"event "ack" "connect""#),
+      // The reference server makes nothing of these, and goes on.
+      ("", "connect -"), ("2", "event -"), ("2/ws,", "event /ws -"), ("27", "event #7 -"),
+      ("3", "acknowledgement -"), ("3[]", "acknowledgement []"), (#"3/ws,["a"]"#, #"acknowledgement /ws ["a"]"#),
+      ("31", "acknowledgement #1 -"), ("50-", "binaryEvent -"),
+      (#"50-["a",{"_placeholder":true,"num":0}]"#, #"binaryEvent "a" {"_placeholder":true,"num":0}"#),
+      // JSON, but against rules of ours.
+      (#"2["a","\ud800"]"#, "event refused"), (#"2/ws,3[ "\udc00x" ]"#, "event /ws,#3 refused"),
+      (#"2["a",1e999]"#, "event refused"), (#"2["a",-1e400]"#, "event refused"),
+      ("2[" + String(repeating: "[", count: 64) + String(repeating: "]", count: 65), "event refused"),
+      (#"31["\ud800"]"#, "acknowledgement #1 refused"), (#"51-["\ud800"]"#, "binaryEvent +1 refused"),
+      (#"0{"token":"\ud800"}"#, "connect refused"),
     ])
   func packets(text: String, expected: String) {
     #expect(Self.read(text) == expected)
@@ -60,22 +74,23 @@ struct SocketIOTests {
   @Test(
     "malformed packets are refused",
     arguments: [
-      ("", SocketIOFault.type), ("7[\"a\"]", .type), ("9", .type), ("a", .type), ("[\"a\"]", .type), ("/", .type),
+      ("7[\"a\"]", SocketIOFault.type), ("9", .type), ("a", .type), ("[\"a\"]", .type), ("/", .type),
       ("-1", .type), (" 2[\"a\"]", .type), ("\u{0}", .type),
       ("5[\"a\"]", .attachmentCount), ("5-[\"a\"]", .attachmentCount), ("51[\"a\"]", .attachmentCount),
       ("5", .attachmentCount), ("51", .attachmentCount), ("5x-[\"a\"]", .attachmentCount),
       ("5-1-[\"a\"]", .attachmentCount),
       ("51.5-[\"a\"]", .attachmentCount), ("5+1-[\"a\"]", .attachmentCount), ("6-1[]", .attachmentCount),
       ("511-[\"a\"]", .tooManyAttachments), ("599999999999999999999999-[\"a\"]", .tooManyAttachments),
-      ("2", .payload), ("2/ws", .payload), ("2/ws,", .payload), ("27", .payload), ("2{}", .payload),
+      ("2{}", .payload),
       ("2\"a\"", .payload),
       ("2[]", .payload), ("2[null]", .payload), ("2[{}]", .payload), ("2[[\"a\"]]", .payload), ("2[true,1]", .payload),
       ("2[\"a\"", .payload), ("2[\"a\"]]", .payload), ("2[\"a\"]x", .payload), ("2['a']", .payload),
       ("2x[\"a\"]", .payload),
-      ("2-1[\"a\"]", .payload), ("21.5[\"a\"]", .payload), ("2[\"\\ud800\"]", .payload), ("2[1e999]", .payload),
+      ("2-1[\"a\"]", .payload), ("21.5[\"a\"]", .payload), ("2{\"a\":\"\\ud800\"}", .payload), ("21e999", .payload),
+      ("0[\"\\ud800\"]", .payload), ("1[\"\\ud800\"]", .payload), ("4\"\\ud800\"", .payload),
       ("2null", .payload), ("2,[\"a\"]", .payload), ("21,[\"a\"]", .payload), ("2/ws,/ws,[\"a\"]", .payload),
       ("29007199254740992[\"a\"]", .acknowledgement), ("299999999999999999999999999[\"a\"]", .acknowledgement),
-      ("3[]", .acknowledgement), ("3/ws,[\"a\"]", .acknowledgement), ("31", .payload), ("31{}", .payload),
+      ("31{}", .payload),
       ("0[]", .payload), ("0null", .payload), ("0\"T\"", .payload), ("0{", .payload), ("01", nil),
       ("1{}", .payload), ("1[]", .payload), ("1/ws,null", .payload), ("4[]", .payload), ("41", nil),
       ("2[\"connect\"]", .reservedName), ("2[\"connect_error\",1]", .reservedName),
@@ -103,7 +118,7 @@ struct SocketIOTests {
     #expect(Self.read("1/\(within)") == "disconnect /\(within) -")
     #expect(Self.read("1/\(within),") == "disconnect /\(within) -")
     #expect(Self.read("1/\(within)n") == "! namespace")
-    #expect(Self.read("2[\"a\"," + String(repeating: "[", count: 100_000)) == "! payload")
+    #expect(Self.read("2[\"a\"," + String(repeating: "[", count: 100_000)) == "event refused")
     let deep = String(repeating: "[", count: 62) + String(repeating: "]", count: 62)
     #expect(Self.read("2[\"a\",\(deep)]") == "event \"a\" \(deep)")
   }

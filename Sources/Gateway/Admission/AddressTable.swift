@@ -132,7 +132,8 @@ final class AddressTable: Sendable {
     address.high == 0 && address.low >> 32 == 0xFFFF ? address.low : address.high
   }
 
-  private func isExempt(_ address: PeerAddress) -> Bool {
+  /// Whether an address is left out, as that of a proxy on this machine is.
+  func isExempt(_ address: PeerAddress) -> Bool {
     guard exemptsLocal, address.high == 0 else { return false }
     return address.low <= 1 || address.low >> 24 == 0xFFFF_7F
   }

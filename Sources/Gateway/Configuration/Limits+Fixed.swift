@@ -87,6 +87,14 @@ extension Limits {
 
   /// Bytes of a Socket.IO packet and its attachments together, of which there are ten at most: two full messages.
   public static var socketIOPacketBytesMax: Int { 2_097_152 }
+  /// Packets of a POST that are taken before a look at the clock: those that are answered take some two microseconds
+  /// each.
+  public static var packetsAtOnceMax: Int { 16 }
+  /// Engine.IO sessions in no namespace that were opened over one TCP connection, past which the oldest give way. A
+  /// client has one; a proxy on this machine has some tens of clients that come at the same moment.
+  public static var unjoinedSessionsPerConnectionMax: Int { 100 }
+  /// Room for such sessions that a reactor keeps when the last of a flood has gone: 64 KiB.
+  static var unjoinedSessionsKeptMin: Int { 1_024 }
   /// Bytes of data that one notification of the walkers dialect may send, times the ids that it names: four of the
   /// longest messages, a tenth of a second's work if all of them are compressed.
   public static var notifyBytesMax: Int { 4_194_304 }

@@ -58,6 +58,11 @@ public struct Limits: Sendable, Equatable {
   public var callsMax = 4_096
   /// Sessions of the events dialect that are kept at a time; past it the oldest anonymous one gives way.
   public var eventSessionsMax = 100_000
+  /// Engine.IO sessions that are in no namespace, in percent of the connections that the gateway may hold; past it the
+  /// oldest give way (HOSTILE 36).
+  public var unjoinedSessionsPercentMax = 25
+  /// The same of one client address.
+  public var unjoinedSessionsPerAddressMax = 4_096
   /// Users of the walkers dialect that may be registered, all kept in memory; more are answered 503.
   public var accountsMax = 100_000
   /// Attempts to log in or to register that one client address may make in a minute, and save up; 0 for no limit.
@@ -231,6 +236,12 @@ extension Limits {
     LimitRule(
       name: "eventSessionsMax", field: \.eventSessionsMax, range: 1...10_000_000,
       reason: "Sessions of events clients; past it the oldest anonymous one gives way. About 20 MB."),
+    LimitRule(
+      name: "unjoinedSessionsPercentMax", field: \.unjoinedSessionsPercentMax, range: 1...100,
+      reason: "Socket.IO sessions in no namespace, in percent of connectionsMax; past it the oldest give way."),
+    LimitRule(
+      name: "unjoinedSessionsPerAddressMax", field: \.unjoinedSessionsPerAddressMax, range: 64...16_777_216,
+      reason: "The same of one client address. Even an office that comes back at once joins within a second."),
     LimitRule(
       name: "accountsMax", field: \.accountsMax, range: 1...10_000_000,
       reason: "Registered users of walkers, kept in memory (status 503). About 40 MB."),

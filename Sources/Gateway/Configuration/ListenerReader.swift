@@ -87,9 +87,24 @@ struct ListenerReader: ConfigurationReader {
         let names = (Dialect.allCases.map(\.name) + [MountTarget.handlersAndChannels.name]).joined(separator: ", ")
         refuse("\(place).dialect", "expected one of \(names), got \(members["dialect"]?.excerpt ?? "nothing")")
       }
-      let compression = flag(members["compression"], place + ".compression", otherwise: true)
-      if let rule, let target { mounts.append(MountConfiguration(rule, target, compression: compression)) }
+      var compression = true
+      var keepsClientContext = false
+      if case .object? = members["compression"] {
+        keepsClientContext = clientContextTakeover(members["compression"], place + ".compression")
+      } else {
+        compression = flag(members["compression"], place + ".compression", otherwise: true)
+      }
+      if let rule, let target {
+        mounts.append(
+          MountConfiguration(rule, target, compression: compression, keepsClientContext: keepsClientContext))
+      }
     }
     return mounts
+  }
+
+  /// Reads a mount's `compression: { clientContextTakeover: true }`.
+  private mutating func clientContextTakeover(_ value: ConfigurationValue?, _ place: String) -> Bool {
+    guard let value, let members = object(value, place, keys: ["clientContextTakeover"]) else { return false }
+    return flag(members["clientContextTakeover"], place + ".clientContextTakeover", otherwise: false)
   }
 }

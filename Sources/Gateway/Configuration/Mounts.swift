@@ -56,12 +56,19 @@ public struct MountConfiguration: Sendable, Equatable {
   public var target: MountTarget
   /// Whether messages may be compressed here, where the gateway's `compression` is on. Default on.
   public var compression: Bool
+  /// Whether the window of a client that compresses is kept from message to message, unless the client gives it up:
+  /// for clients that do not do without it when they are asked to. Costs up to 39 KiB for each connection that
+  /// negotiates compression here. Default off.
+  public var keepsClientContext: Bool
 
   /// A mount of `target` on the paths of `rule`.
-  public init(_ rule: PathRule, _ target: MountTarget, compression: Bool = true) {
+  public init(
+    _ rule: PathRule, _ target: MountTarget, compression: Bool = true, keepsClientContext: Bool = false
+  ) {
     self.rule = rule
     self.target = target
     self.compression = compression
+    self.keepsClientContext = keepsClientContext
   }
 }
 
@@ -71,23 +78,20 @@ public struct MountMatch: Sendable, Equatable {
   public let target: MountTarget
   /// Whether messages may be compressed there; the gateway's own setting counts too.
   public let compression: Bool
+  /// Whether the window of a client that compresses is kept there.
+  public let keepsClientContext: Bool
   /// Where the mount stands in the table.
   var index: UInt8 = 0
 
   /// A match. Two are equal that answer alike.
-  public init(target: MountTarget, compression: Bool) {
+  public init(target: MountTarget, compression: Bool, keepsClientContext: Bool = false) {
     self.target = target
     self.compression = compression
-  }
-
-  init(target: MountTarget, compression: Bool, index: Int) {
-    self.target = target
-    self.compression = compression
-    self.index = UInt8(clamping: index)
+    self.keepsClientContext = keepsClientContext
   }
 
   public static func == (one: MountMatch, two: MountMatch) -> Bool {
-    one.target == two.target && one.compression == two.compression
+    one.target == two.target && one.compression == two.compression && one.keepsClientContext == two.keepsClientContext
   }
 }
 
@@ -126,11 +130,22 @@ public struct MountTable: Sendable {
     let end: Int
     let target: MountTarget
     let compression: Bool
+    let keepsClientContext: Bool
+    /// Where it stands in the table.
+    let index: UInt8
+
+    var found: MountMatch {
+      var match = MountMatch(target: target, compression: compression, keepsClientContext: keepsClientContext)
+      match.index = index
+      return match
+    }
   }
   /// One entry for each of `mounts`; plain values, so that a look-up retains nothing.
   private let entries: [Entry]
   /// The texts of all rules, end to end.
   private let texts: [UInt8]
+  /// What counts for Engine.IO on a path of no events mount.
+  private let events: MountMatch
 
   private init(mounts: [MountConfiguration]) {
     var entries: [Entry] = []
@@ -150,8 +165,13 @@ public struct MountTable: Sendable {
       }
       entries.append(
         Entry(
-          match: match, start: start, end: texts.count, target: mount.target, compression: mount.compression))
+          match: match, start: start, end: texts.count, target: mount.target, compression: mount.compression,
+          keepsClientContext: mount.keepsClientContext, index: UInt8(clamping: entries.count)))
     }
+    let events = mounts.filter { $0.target.dialects.contains(.events) }
+    self.events = MountMatch(
+      target: .dialect(.events), compression: events.allSatisfy(\.compression),
+      keepsClientContext: events.contains { $0.keepsClientContext })
     self.mounts = mounts
     self.entries = entries
     self.texts = texts
@@ -172,6 +192,7 @@ public struct MountTable: Sendable {
         else { throw .ambiguous(merged[index], mount) }
         merged[index].target = .handlersAndChannels
         merged[index].compression = merged[index].compression && mount.compression
+        merged[index].keepsClientContext = merged[index].keepsClientContext || mount.keepsClientContext
       } else {
         merged.append(mount)
       }
@@ -191,17 +212,22 @@ public struct MountTable: Sendable {
       let entry = entries[index]
       let length = entry.end - entry.start
       switch entry.match {
-      case .any: return MountMatch(target: entry.target, compression: entry.compression, index: index)
+      case .any: return entry.found
       case .exact: if path.count != length { continue }
       case .prefix: if path.count < length { continue }
       }
       var offset = 0
       while offset < length && path[offset] == texts[entry.start + offset] { offset += 1 }
-      if offset == length {
-        return MountMatch(target: entry.target, compression: entry.compression, index: index)
-      }
+      if offset == length { return entry.found }
     }
     return nil
+  }
+
+  /// What counts for a request of Engine.IO, which a listener takes on more paths than its events mounts have
+  /// (PROTOCOLS 3.2): its own mount, or else what all events mounts agree on. Any thread.
+  func findEvents(path: Span<UInt8>) -> MountMatch {
+    if let mount = findMount(path: path), mount.target.dialects.contains(.events) { return mount }
+    return events
   }
 }
 

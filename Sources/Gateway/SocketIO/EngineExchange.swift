@@ -52,6 +52,8 @@ struct EngineQuery {
   var sid: [UInt8]?
   /// The session token in the handshake's query, of those who do not send it with the connect packet.
   var token: [UInt8]?
+  /// The client wants binary messages as base64 on every transport.
+  var usesBase64 = false
 
   init(_ head: HTTPRequestHead, _ bytes: Span<UInt8>) {
     guard let query = head.query else { return }
@@ -66,6 +68,8 @@ struct EngineQuery {
     if HTTPQuery.value(of: "sid", in: bytes, query: query, into: &value) { sid = value.bytes.array }
     value.removeAll()
     if HTTPQuery.value(of: "token", in: bytes, query: query, into: &value) { token = value.bytes.array }
+    value.removeAll()
+    usesBase64 = HTTPQuery.value(of: "b64", in: bytes, query: query, into: &value) && !value.isEmpty
   }
 }
 

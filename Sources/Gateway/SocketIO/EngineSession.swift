@@ -50,6 +50,17 @@ enum EngineTransport: UInt8, BitwiseCopyable {
   case polling, webSocket
 }
 
+/// A POST on its way through a session, packet by packet.
+struct EnginePost {
+  /// The connection that waits for the answer.
+  let connection: SlabToken
+  let exchange: EngineExchange
+  /// Valid UTF-8.
+  let body: [UInt8]
+  /// Where the next packet is.
+  var reader = EngineIOPayloadReader()
+}
+
 /// One Engine.IO session. It belongs to a slot of the reactor's connections: the WebSocket itself, or one without a
 /// socket while the client polls.
 struct EngineSession: ~Copyable {
@@ -61,8 +72,10 @@ struct EngineSession: ~Copyable {
   var answered: SlabToken?
   /// The origin of the browser that polls, for the answer.
   var pollOrigin: [UInt8]?
-  /// Connections whose POST is being received or answered.
+  /// A POST of it is being received or answered.
   var isPosting = false
+  /// What is left of a POST that takes more than a turn; nil also while a turn works on it.
+  var post: EnginePost?
   /// The WebSocket that probes for an upgrade.
   var probe: SlabToken?
   /// It has sent `2probe`: polls are released until it has taken over.
@@ -72,6 +85,14 @@ struct EngineSession: ~Copyable {
   /// A namespace was joined at least once; else the session ends at its join deadline.
   var hasJoined = false
   var joinDeadlineMilliseconds: UInt64
+  /// Its number among those in no namespace.
+  var unjoined = UnjoinedSessions.none
+  /// Binary messages go to the client as base64 whatever the transport: it asked with `b64=1`.
+  var usesBase64 = false
+  /// Its poll is answered in a later turn.
+  var isPollLate = false
+  /// It has ended but for the client, who is told by the poll that comes next.
+  var isClosing = false
   /// Packets with attachments under assembly, and the sockets of the namespaces.
   var client = SocketIOClient()
 

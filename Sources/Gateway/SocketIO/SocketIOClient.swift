@@ -116,4 +116,7 @@ enum RoomTopic {
 
   /// The form of a namespace's frames.
   static func form(_ namespace: SocketIONamespace) -> UInt8 { UInt8(ascii: "0") + namespace.rawValue }
+
+  /// The form of those of a namespace who read attachments as base64.
+  static func base64(_ form: UInt8) -> UInt8 { form + (UInt8(ascii: "A") - UInt8(ascii: "0")) }
 }

@@ -37,6 +37,16 @@ public struct EngineIOPacket: Sendable, Equatable {
   }
 }
 
+extension EngineIOPacket {
+  /// A binary message in its text form, type and all.
+  public static func base64(_ binary: [UInt8]) -> [UInt8] {
+    var text = ByteBuffer(capacity: 1 + (binary.count + 2) / 3 * 4)
+    text.append(UInt8(ascii: "b"))
+    Base64Text.encode(binary.span, to: &text)
+    return text.bytes.array
+  }
+}
+
 /// The numbers that the handshake tells a client, with their values of PROTOCOLS 3.5.
 public struct EngineIOSettings: Sendable, Equatable {
   /// Milliseconds between two pings of the server.

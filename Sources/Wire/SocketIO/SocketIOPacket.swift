@@ -2,7 +2,9 @@
 
 import Buffers
 
-/// Why a Socket.IO packet is refused; each ends the Engine.IO session (PROTOCOLS 3.5).
+/// Why a Socket.IO packet is refused; each ends the Engine.IO session (PROTOCOLS 3.5). What the reference server takes
+/// and makes nothing of is no fault: an empty message is a CONNECT, an event may have no payload, and so may an
+/// acknowledgement, which may also lack its id.
 public enum SocketIOFault: Error, Sendable, Equatable {
   /// No packet type, or one that does not exist.
   case type
@@ -12,7 +14,7 @@ public enum SocketIOFault: Error, Sendable, Equatable {
   case tooManyAttachments
   /// A namespace that is longer than `SocketIOPacket.namespaceBytesMax`.
   case namespace
-  /// An acknowledgement id that is too large, or none where there must be one.
+  /// An acknowledgement id that is too large.
   case acknowledgement
   /// No JSON, or not of the shape that the type of packet has: an event is an array that begins with its name, an
   /// acknowledgement an array, a connect an object or nothing, a disconnect nothing.
@@ -76,12 +78,17 @@ public struct SocketIOPacket: Sendable, Equatable {
   public var name: JSONValue?
   /// An event's first argument; nil when it has none.
   public var argument: JSONValue?
+  /// The payload is of the right shape so far as it was read, and then breaks a rule that JSON itself does not have:
+  /// half a surrogate pair, a number out of range, too many containers inside each other. It counts as none, and the
+  /// packet must not be carried out.
+  public var isRefused = false
 
   init(kind: Kind) { self.kind = kind }
 
   /// Reads a whole packet, valid UTF-8.
   public static func decode(_ bytes: Span<UInt8>) throws(SocketIOFault) -> SocketIOPacket {
-    guard bytes.count > 0, let kind = Kind(rawValue: bytes[0] &- UInt8(ascii: "0")) else { throw .type }
+    guard bytes.count > 0 else { return SocketIOPacket(kind: .connect) }
+    guard let kind = Kind(rawValue: bytes[0] &- UInt8(ascii: "0")) else { throw .type }
     var packet = SocketIOPacket(kind: kind)
     var position = 1
     if kind == .binaryEvent || kind == .binaryAcknowledgement {
@@ -101,7 +108,13 @@ public struct SocketIOPacket: Sendable, Equatable {
       if position < bytes.count { position += 1 }
     }
     if let id = try number(bytes, &position, max: idMax, .acknowledgement) { packet.id = id }
-    if position < bytes.count { packet.payload = try json(bytes, from: position) }
+    if position < bytes.count {
+      packet.payload = try json(bytes, from: position)
+      if packet.payload == nil {
+        try packet.refuse(bytes, from: position)
+        return packet
+      }
+    }
     try packet.checkPayload(bytes)
     return packet
   }
@@ -123,11 +136,28 @@ public struct SocketIOPacket: Sendable, Equatable {
     return position == start ? nil : value
   }
 
-  /// The JSON that is the rest of `bytes`.
-  private static func json(_ bytes: Span<UInt8>, from start: Int) throws(SocketIOFault) -> JSONValue {
+  /// The JSON that is the rest of `bytes`; nil for one that breaks a rule of ours.
+  private static func json(_ bytes: Span<UInt8>, from start: Int) throws(SocketIOFault) -> JSONValue? {
     do {
       return try JSONScanner.validate(bytes.extracting(start..<bytes.count)).moved(by: start)
-    } catch { throw .payload }
+    } catch {
+      switch error {
+      case .loneSurrogate, .numberRange, .depth: return nil
+      case .syntax, .controlCharacter, .duplicateMember: throw .payload
+      }
+    }
+  }
+
+  /// Notes that the payload breaks a rule of ours, if a packet of this type may have one that begins so.
+  private mutating func refuse(_ bytes: Span<UInt8>, from start: Int) throws(SocketIOFault) {
+    let first = JSONWalk.skipSpace(bytes, start)
+    let kind = first < bytes.count ? JSONKind(firstByte: bytes[first]) : .null
+    switch self.kind {
+    case .connect: if kind != .object { throw .payload }
+    case .event, .binaryEvent, .acknowledgement, .binaryAcknowledgement: if kind != .array { throw .payload }
+    case .disconnect, .connectError: throw .payload
+    }
+    isRefused = true
   }
 
   private mutating func checkPayload(_ bytes: Span<UInt8>) throws(SocketIOFault) {
@@ -139,7 +169,8 @@ public struct SocketIOPacket: Sendable, Equatable {
     case .connectError:
       if let payload, payload.kind != .object && payload.kind != .string { throw .payload }
     case .event, .binaryEvent:
-      guard let payload, payload.kind == .array else { throw .payload }
+      guard let payload else { break }
+      guard payload.kind == .array else { throw .payload }
       var elements = JSONWalk.Children(bytes, payload.start)
       guard let name = elements.next(bytes)?.value, name.kind == .string || name.kind == .number else {
         throw .payload
@@ -148,8 +179,7 @@ public struct SocketIOPacket: Sendable, Equatable {
       self.name = name
       argument = elements.next(bytes)?.value
     case .acknowledgement, .binaryAcknowledgement:
-      guard let payload, payload.kind == .array else { throw .payload }
-      if id < 0 { throw .acknowledgement }
+      if let payload, payload.kind != .array { throw .payload }
     }
     if attachments > 0, let payload {
       _ = try SocketIOPlaceholders.scan(bytes.extracting(payload.range), attachments: attachments)

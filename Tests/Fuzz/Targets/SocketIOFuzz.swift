@@ -77,6 +77,7 @@ enum SocketIOFuzz {
     try require(packet.attachments == expected.attachments, "attachments \(packet.attachments)")
     try require(Array(copy[packet.namespace]) == expected.namespace, "namespace \(packet.namespace)")
     try require(packet.id == expected.id, "id \(packet.id)")
+    try require(packet.isRefused == expected.isRefused, "refused \(packet.isRefused)")
     try require(packet.payload.map { Array(copy[$0.range]) } == expected.payload, "payload")
     try require(packet.name.map { Array(copy[$0.range]) } == expected.name, "name")
     try require(packet.argument.map { Array(copy[$0.range]) } == expected.argument, "argument")
@@ -150,6 +151,8 @@ struct ReferenceSocketIO {
   var payload: [UInt8]?
   var name: [UInt8]?
   var argument: [UInt8]?
+  /// The payload breaks a rule that JSON itself does not have.
+  var isRefused = false
 
   static let reserved = [
     "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener",
@@ -159,6 +162,7 @@ struct ReferenceSocketIO {
   static func read(_ bytes: [UInt8]) -> ReferenceSocketIO? {
     var packet = ReferenceSocketIO()
     var rest = bytes[...]
+    if bytes.isEmpty { return packet }
     guard let first = rest.popFirst(), (0x30...0x36).contains(first) else { return nil }
     packet.kind = Int(first - 0x30)
     if packet.kind >= 5 {
@@ -175,9 +179,18 @@ struct ReferenceSocketIO {
       guard let id = number(&rest), id <= 1 << 53 - 1 else { return nil }
       packet.id = id
     }
-    if rest.isEmpty { return packet.kind == 0 || packet.kind == 1 || packet.kind == 4 ? packet : nil }
+    if rest.isEmpty { return packet }
     let text = Array(rest)
-    guard let tree = try? ReferenceJSON.parse(text) else { return nil }
+    let tree: ReferenceJSON
+    do {
+      tree = try ReferenceJSON.parse(text)
+    } catch .loneSurrogate, .numberRange, .depth {
+      let begin = text.first { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }
+      packet.isRefused = begin == (packet.kind == 0 ? UInt8(ascii: "{") : UInt8(ascii: "["))
+      return packet.isRefused && packet.kind != 1 && packet.kind != 4 ? packet : nil
+    } catch {
+      return nil
+    }
     packet.payload = Array(text[tree.range])
     guard packet.takes(tree, text) else { return nil }
     return packet.kind >= 5 && !arePlaceholdersRight(tree, packet.attachments) ? nil : packet
@@ -193,8 +206,7 @@ struct ReferenceSocketIO {
   /// Whether the payload is of the shape that the kind has.
   private mutating func takes(_ tree: ReferenceJSON, _ text: [UInt8]) -> Bool {
     switch (kind, tree.value) {
-    case (0, .object), (4, .object), (4, .string): return true
-    case (3, .array), (6, .array): return id >= 0
+    case (0, .object), (4, .object), (4, .string), (3, .array), (6, .array): return true
     case (2, .array(let elements)), (5, .array(let elements)):
       guard let first = elements.first else { return false }
       switch first.value {
