@@ -1440,9 +1440,12 @@ export class EventsClient extends ReconnectingClient {
     } else if (step === 'complete') {
       stream?._end(null, data.fullResponse);
     } else if (step === 'error') {
-      // Before `start` it has no number: then it is about the oldest question, or about the oldest reply under way.
+      // Before `start` it has no number: then it is about the oldest question, or, from gateways that never number
+      // their errors, about the oldest reply under way. One with the number of a reply that nobody reads any more is
+      // about nothing else.
       const error = new ServerError(String(data.error ?? 'unknown error'), { data });
-      const failed = stream ?? this.#beginning.take() ?? this.#streams.values().next().value;
+      const failed = data.messageId === undefined
+        ? this.#beginning.take() ?? this.#streams.values().next().value : stream;
       failed?._end(error);
     }
   }
