@@ -13,9 +13,9 @@ struct OriginHost {
   /// The last label is a number, so the whole must be a dotted IPv4 address.
   var isIPv4: Bool
 
-  /// Reads `host[:port]` from all of `range`. A dot behind a name, which names the same host, and a colon without a port
-  /// are passed over. Nil for user information, empty or overlong labels, characters outside letters, digits, `-` and
-  /// `_`, an impossible port, and IPv6 zones.
+  /// Reads `host[:port]` from all of `range`. A dot behind a name, which names the same host, and a colon without a
+  /// port are passed over. Nil for user information, empty or overlong labels, characters outside letters, digits, `-`
+  /// and `_`, an impossible port, and IPv6 zones.
   static func parse(_ text: Span<UInt8>, _ range: Range<Int>) -> (host: OriginHost, port: UInt16?)? {
     guard !range.isEmpty else { return nil }
     var end = range.lowerBound

@@ -48,10 +48,10 @@ public struct OriginPolicy: Sendable {
   private let allowsLocalhost: Bool
 
   /// - Parameters:
-  ///   - allowed: the entries of `CORS_ORIGIN`; spaces around one are ignored. `*` allows every origin, `null` and those
-  ///     without a host (`file://`) among them; `https://app.example.com` and `https://app.example.com:8443` that origin;
-  ///     `https://*.example.com` its subdomains of any depth, not `example.com` itself; `*.example.com` the same under
-  ///     both http and https; `null`, `file://`, `app://.` exactly that.
+  ///   - allowed: the entries of `CORS_ORIGIN`; spaces around one are ignored. `*` allows every origin, `null` and
+  ///     those without a host (`file://`) among them; `https://app.example.com` and `https://app.example.com:8443` that
+  ///     origin; `https://*.example.com` its subdomains of any depth, not `example.com` itself; `*.example.com` the
+  ///     same under both http and https; `null`, `file://`, `app://.` exactly that.
   ///   - allowsLocalhost: development mode: also `localhost`, its subdomains, 127.0.0.0/8 and `[::1]`, on any port.
   /// - Throws: `OriginPolicyError` naming the first entry that is none of these.
   public init(allowed: [String], allowsLocalhost: Bool) throws(OriginPolicyError) {

@@ -102,7 +102,7 @@ final class WalkerCall: Sendable {
       if !wantsResponse { return nil }
       WalkersEncoder.appendResult(reports: reports, to: &text)
     case .failed(let sentence): WalkersEncoder.appendFailure(sentence, to: &text)
-    case .denied: WalkersEncoder.appendFailure(denied, to: &text)
+    case .denied: WalkersEncoder.appendDenial(.mayNotSend, walker: Span(), to: &text)
     case .timedOut: WalkersEncoder.appendFailure(timeout, to: &text)
     case .abandoned: return nil
     }

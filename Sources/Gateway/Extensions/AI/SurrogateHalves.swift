@@ -84,7 +84,7 @@ struct SurrogateHalves {
     for byte in String(Unicode.Scalar(scalar) ?? "\u{FFFD}").utf8 { text.append(byte) }
   }
 
-  /// The value of the escape `\uXXXX` at `offset`; nil for another.
+  /// The value of the escape with four hexadecimal digits at `offset`; nil for another.
   private static func unit(_ json: [UInt8], _ offset: Int) -> UInt32? {
     guard offset + 6 <= json.count, json[offset] == 0x5C, json[offset + 1] == 0x75 else { return nil }
     var unit: UInt32 = 0
