@@ -40,7 +40,7 @@ public enum JWTError: Error, Sendable, Equatable, CaseIterable {
   case malformed
   /// `alg` is missing or not exactly `HS256`.
   case algorithm
-  /// `crit` is present, or `typ` is not `JWT`.
+  /// `crit` is present, or `typ` is none of `JWT`, `at+jwt` and `application/jwt`.
   case header
   /// Signed with another key, altered, or a signature of the wrong length.
   case signature

@@ -59,7 +59,14 @@ public struct JWTVerifier: Sendable {
     guard header.isString("alg", "HS256") else { throw .algorithm }
     // Extensions that must be understood are not (RFC 7515 section 4.1.11).
     if header.contains("crit") { throw .header }
-    if header.contains("typ"), !header.isString("typ", "jwt", ignoringCase: true) { throw .header }
+    if header.contains("typ"), !isTokenType(header) { throw .header }
+  }
+
+  /// Whether `typ` names a JSON Web Token: a plain one (RFC 7519 section 5.1), with its media type written out, or an
+  /// access token (RFC 9068 section 2.1), whose media type may be written out as well. In any case, as media types are.
+  private static func isTokenType(_ header: borrowing JWTClaims) -> Bool {
+    header.isString("typ", "jwt", ignoringCase: true) || header.isString("typ", "at+jwt", ignoringCase: true)
+      || header.isString("typ", "application/jwt", ignoringCase: true)
   }
 
   private func checkSignature(_ token: Span<UInt8>, _ parts: Parts) throws(JWTError) {

@@ -13,8 +13,9 @@ struct OriginHost {
   /// The last label is a number, so the whole must be a dotted IPv4 address.
   var isIPv4: Bool
 
-  /// Reads `host[:port]` from all of `range`. Nil for user information, empty or overlong labels, a trailing dot,
-  /// characters outside letters, digits, `-` and `_`, an empty or impossible port, and IPv6 zones.
+  /// Reads `host[:port]` from all of `range`. A dot behind a name, which names the same host, and a colon without a
+  /// port are passed over. Nil for user information, empty or overlong labels, characters outside letters, digits, `-`
+  /// and `_`, an impossible port, and IPv6 zones.
   static func parse(_ text: Span<UInt8>, _ range: Range<Int>) -> (host: OriginHost, port: UInt16?)? {
     guard !range.isEmpty else { return nil }
     var end = range.lowerBound
@@ -28,12 +29,14 @@ struct OriginHost {
       host = OriginHost(range: range.lowerBound..<end, address: address, isIPv4: false)
     } else {
       while end < range.upperBound, text[end] != 0x3A { end += 1 }
-      let name = range.lowerBound..<end
+      let hasDot = end > range.lowerBound + 1 && text[end - 1] == 0x2E
+      let name = range.lowerBound..<(hasDot ? end - 1 : end)
       guard let isNumeric = nameEndsInNumber(text, name) else { return nil }
       if isNumeric, ipv4(text, name) == nil { return nil }
       host = OriginHost(range: name, address: nil, isIPv4: isNumeric)
     }
     if end == range.upperBound { return (host, nil) }
+    if end + 1 == range.upperBound, text[end] == 0x3A { return (host, nil) }
     guard text[end] == 0x3A, let port = port(text, end + 1..<range.upperBound) else { return nil }
     return (host, port)
   }

@@ -11,7 +11,8 @@ public struct OriginPolicyError: Error, Sendable, Equatable, CustomStringConvert
   }
 
   public var description: String {
-    "\"\(entry)\" is not an origin: expected *, https://app.example.com[:port], https://*.example.com or *.example.com"
+    "\"\(entry)\" is not an origin: expected *, https://app.example.com[:port], https://*.example.com, *.example.com, "
+      + "null, or one of an application such as file:// or app://."
   }
 }
 
@@ -21,7 +22,7 @@ public struct OriginPolicy: Sendable {
   public static let originBytesMax = 320
 
   private struct Rule: Sendable {
-    /// Lower case; nil stands for `http` and `https`.
+    /// Lower case, `ws` as `http` and `wss` as `https`; nil stands for `http` and `https`.
     var scheme: [UInt8]?
     /// Lower case. Of a wildcard: what must follow at least one label, dot included.
     var host: [UInt8]
@@ -41,13 +42,16 @@ public struct OriginPolicy: Sendable {
   }
 
   private var rules: [Rule] = []
+  /// Listed origins without a host, in lower case.
+  private var hostless: [[UInt8]] = []
   private var allowsAll = false
   private let allowsLocalhost: Bool
 
   /// - Parameters:
-  ///   - allowed: the entries of `CORS_ORIGIN`; spaces around one are ignored. `*` allows every well-formed origin and
-  ///     `null`; `https://app.example.com` and `https://app.example.com:8443` that origin; `https://*.example.com` its
-  ///     subdomains of any depth, not `example.com` itself; `*.example.com` the same under both http and https.
+  ///   - allowed: the entries of `CORS_ORIGIN`; spaces around one are ignored. `*` allows every origin, `null` and
+  ///     those without a host (`file://`) among them; `https://app.example.com` and `https://app.example.com:8443` that
+  ///     origin; `https://*.example.com` its subdomains of any depth, not `example.com` itself; `*.example.com` the
+  ///     same under both http and https; `null`, `file://`, `app://.` exactly that.
   ///   - allowsLocalhost: development mode: also `localhost`, its subdomains, 127.0.0.0/8 and `[::1]`, on any port.
   /// - Throws: `OriginPolicyError` naming the first entry that is none of these.
   public init(allowed: [String], allowsLocalhost: Bool) throws(OriginPolicyError) {
@@ -63,8 +67,13 @@ public struct OriginPolicy: Sendable {
         allowsAll = true
         continue
       }
-      guard let rule = Self.rule(text, range) else { throw OriginPolicyError(entry: entry) }
-      rules.append(rule)
+      if let rule = Self.rule(text, range) {
+        rules.append(rule)
+      } else if Self.isHostless(text, range) {
+        hostless.append(Self.lowered(text, range))
+      } else {
+        throw OriginPolicyError(entry: entry)
+      }
     }
   }
 
@@ -75,8 +84,12 @@ public struct OriginPolicy: Sendable {
   /// cannot know which of the two the browser used.
   public func allows(origin: Span<UInt8>, host: Span<UInt8>) -> Bool {
     guard origin.count <= Self.originBytesMax else { return false }
-    if origin.equals("null") { return allowsAll }
-    guard let parsed = Self.parse(origin) else { return false }
+    guard let parsed = Self.parse(origin) else {
+      guard Self.isHostless(origin, 0..<origin.count) else { return false }
+      if allowsAll { return true }
+      for listed in hostless where Self.equals(origin, listed) { return true }
+      return false
+    }
     if allowsAll || Self.isSameHost(origin, parsed, host) { return true }
     if allowsLocalhost, Self.isLocalhost(origin, parsed.host) { return true }
     for rule in rules where Self.matches(rule, origin, parsed) { return true }
@@ -107,7 +120,7 @@ public struct OriginPolicy: Sendable {
 
   private static func matches(_ rule: Rule, _ text: Span<UInt8>, _ origin: Origin) -> Bool {
     if let scheme = rule.scheme {
-      guard equals(text.extracting(origin.scheme), scheme) else { return false }
+      guard comparable(text, origin.scheme) == scheme else { return false }
     } else if origin.defaultPort == nil {
       return false
     }
@@ -145,9 +158,37 @@ public struct OriginPolicy: Sendable {
     return range.lowerBound..<end
   }
 
+  /// Some clients that are not browsers name the scheme of the WebSocket that they open, not that of a page.
   private static func defaultPort(_ scheme: Span<UInt8>) -> UInt16? {
-    if scheme.equalsIgnoringCase("https") { return 443 }
-    return scheme.equalsIgnoringCase("http") ? 80 : nil
+    if scheme.equalsIgnoringCase("https") || scheme.equalsIgnoringCase("wss") { return 443 }
+    return scheme.equalsIgnoringCase("http") || scheme.equalsIgnoringCase("ws") ? 80 : nil
+  }
+
+  /// A scheme in the form in which rules have it.
+  private static func comparable(_ text: Span<UInt8>, _ range: Range<Int>) -> [UInt8] {
+    switch defaultPort(text.extracting(range)) {
+    case 443: Array("https".utf8)
+    case 80: Array("http".utf8)
+    default: lowered(text, range)
+    }
+  }
+
+  /// Whether `text[range]` is an origin in which no host can be read: `null`, or a scheme that is not of the web, `://`
+  /// and printable characters that no list of origins and no wildcard has. So do the pages of applications come:
+  /// `file://`, `app://.`.
+  private static func isHostless(_ text: Span<UInt8>, _ range: Range<Int>) -> Bool {
+    let whole = text.extracting(range)
+    if whole.equals("null") { return true }
+    guard whole.count <= originBytesMax, let scheme = scheme(text, range), defaultPort(text.extracting(scheme)) == nil
+    else { return false }
+    for index in scheme.upperBound + 3..<range.upperBound {
+      switch text[index] {
+      case 0x2A, 0x2C: return false
+      case 0x21...0x7E: continue
+      default: return false
+      }
+    }
+    return true
   }
 
   private static func rule(_ text: Span<UInt8>, _ range: Range<Int>) -> Rule? {
@@ -161,7 +202,7 @@ public struct OriginPolicy: Sendable {
     if isWildcard, host.isIPv4 || host.address != nil { return nil }
     let name = isWildcard ? host.range.lowerBound - 1..<host.range.upperBound : host.range
     return Rule(
-      scheme: scheme.map { lowered(text, $0) }, host: lowered(text, name), address: host.address,
+      scheme: scheme.map { comparable(text, $0) }, host: lowered(text, name), address: host.address,
       isWildcard: isWildcard, port: port)
   }
 

@@ -2,13 +2,19 @@
 import Glibc
 
 extension UserFile {
-  /// What tells one state of a file from another without reading it.
+  /// What tells one state of a file from another without reading it: which file it is, what it holds, and who may read
+  /// it. The time of its last change of any kind comes with it, for what leaves everything else as it was.
   public struct Stamp: Sendable, Equatable {
     let device: UInt64
     let inode: UInt64
     let size: Int64
     let seconds: Int64
     let nanoseconds: Int64
+    let mode: UInt32
+    let owner: UInt32
+    let group: UInt32
+    let changedSeconds: Int64
+    let changedNanoseconds: Int64
 
     init(_ status: stat) {
       device = UInt64(status.st_dev)
@@ -16,6 +22,11 @@ extension UserFile {
       size = Int64(status.st_size)
       seconds = Int64(status.st_mtim.tv_sec)
       nanoseconds = Int64(status.st_mtim.tv_nsec)
+      mode = UInt32(status.st_mode)
+      owner = UInt32(status.st_uid)
+      group = UInt32(status.st_gid)
+      changedSeconds = Int64(status.st_ctim.tv_sec)
+      changedNanoseconds = Int64(status.st_ctim.tv_nsec)
     }
   }
 

@@ -6,11 +6,17 @@ public struct ServerSentEvent: Sendable, Equatable {
   public var name: [UInt8] = []
   /// Its `data` fields, joined by line feeds. Never checked to be UTF-8.
   public var data: [UInt8] = []
+  /// It has a field `error`, which the specification does not know and llama.cpp's server writes in place of `data`.
+  public var hasErrorField = false
 
-  public init(name: [UInt8] = [], data: [UInt8] = []) {
+  public init(name: [UInt8] = [], data: [UInt8] = [], hasErrorField: Bool = false) {
     self.name = name
     self.data = data
+    self.hasErrorField = hasErrorField
   }
+
+  /// Whether it reports a failure, whatever its data says.
+  public var isError: Bool { hasErrorField || name.elementsEqual("error".utf8) }
 }
 
 /// An event is longer than the parser may keep.
@@ -22,7 +28,8 @@ public struct EventTooLong: Error, Equatable, CustomStringConvertible {
 /// Collects pieces, cut anywhere, and gives complete events.
 ///
 /// A line ends with CR LF, LF or CR; a byte order mark at the beginning, comments and the fields `id` and `retry`
-/// are skipped. Events without data, and one that the end of the stream leaves without its empty line, are none.
+/// are skipped. Events without data are none, but for those that report a failure. What the end of the stream leaves
+/// without its empty line is asked for by `finish`: many services do not write that line.
 public struct EventStream: Sendable {
   /// Bytes of one event's name and data and of the line under way, together.
   private let eventBytesMax: Int
@@ -59,6 +66,12 @@ public struct EventStream: Sendable {
     return events
   }
 
+  /// The stream has ended: the event that waits for its empty line, or even for the end of its last line.
+  public mutating func finish() -> ServerSentEvent? {
+    if !line.isEmpty, let event = endLine() { return event }
+    return endLine()
+  }
+
   private mutating func keep(_ bytes: ArraySlice<UInt8>) throws(EventTooLong) {
     guard line.count + event.data.count + event.name.count + bytes.count <= eventBytesMax else { throw EventTooLong() }
     line += bytes
@@ -76,7 +89,7 @@ public struct EventStream: Sendable {
         event = ServerSentEvent()
         hasData = false
       }
-      return hasData ? event : nil
+      return hasData || event.isError ? event : nil
     }
     let colon = line.firstIndex(of: 0x3A) ?? line.count
     var value = line[min(colon + 1, line.count)...]
@@ -88,6 +101,8 @@ public struct EventStream: Sendable {
       hasData = true
     case .event:
       event.name = Array(value)
+    case .error:
+      event.hasErrorField = true
     case .other:
       break
     }
@@ -95,13 +110,15 @@ public struct EventStream: Sendable {
   }
 
   private enum Field {
-    case data, event, other
+    case data, event, error, other
 
     init(_ name: ArraySlice<UInt8>) {
       if name.elementsEqual("data".utf8) {
         self = .data
       } else if name.elementsEqual("event".utf8) {
         self = .event
+      } else if name.elementsEqual("error".utf8) {
+        self = .error
       } else {
         self = .other
       }

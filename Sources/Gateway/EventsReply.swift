@@ -21,14 +21,15 @@ enum EventsReply {
     }
   }
 
-  /// What a client is told when a handler has thrown; nil when there is nobody to tell. Only what the handler meant for
-  /// the client goes out.
-  static func failure(_ error: any Error) -> [UInt8]? {
+  /// What a client is told when the handler of `call` has thrown: an event's name and data. Nil when there is nobody to
+  /// tell. Only what the handler meant for the client goes out.
+  static func failure(_ error: any Error, of call: Call) -> (event: String, body: [UInt8])? {
     guard let reason = failureText(error) else { return nil }
-    var text = ByteBuffer(capacity: 64)
-    EventsEncoder.open("error", .native, to: &text)
-    EventsEncoder.appendError(reason.utf8.span, to: &text)
-    EventsEncoder.close(.native, to: &text)
-    return text.bytes.array
+    if call.name == ChatHandler.event {
+      return (ChatFailure.event, ChatFailure.body(reason, messageId: call.messageId))
+    }
+    var body = ByteBuffer(capacity: 64)
+    EventsEncoder.appendError(reason.utf8.span, to: &body)
+    return ("error", body.bytes.array)
   }
 }

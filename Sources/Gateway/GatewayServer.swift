@@ -209,8 +209,10 @@ public final class GatewayServer: Sendable {
     }
   }
 
-  /// Logs one line for each listener, once they accept connections.
+  /// Logs one line for each listener, once they accept connections, and one for what is open to everyone.
   public func announce() {
+    let doors = OpenDoors(shared.configuration, walkers: shared.extensions.walkers)
+    if !doors.fields.isEmpty { shared.logger.log(.info, "open-without-token", doors.fields) }
     for address in addresses { shared.logger.log(.info, "listening", [("address", .text(address))]) }
   }
 

@@ -11,6 +11,7 @@ enum Refusal: UInt8, CaseIterable {
   case invalidJSON, unknownAction, missingChannel, invalidChannel, invalidFilters, tooManySubscriptions
   case socketIORefused
   case tooManyCalls, handlerFailed, invalidMember, tooManyTargets, unauthenticatedCall
+  case publicSender
 
   var label: StaticString {
     switch self {
@@ -42,6 +43,7 @@ enum Refusal: UInt8, CaseIterable {
     case .invalidMember: "message_invalid_member"
     case .tooManyTargets: "message_too_many_targets"
     case .unauthenticatedCall: "message_unauthenticated_call"
+    case .publicSender: "message_public_sender"
     }
   }
 

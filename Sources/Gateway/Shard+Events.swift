@@ -133,7 +133,8 @@ extension Shard where Kernel: ~Copyable {
       do {
         try await runs.run(handler, call)
       } catch {
-        if let text = EventsReply.failure(error) { queue.push(.text(id, text)) }
+        guard let failure = EventsReply.failure(error, of: call) else { return }
+        queue.push(.text(id, EventsReply.event(failure.event, failure.body)))
       }
     }
     if isStarted { return true }

@@ -310,12 +310,12 @@ extension Shard where Kernel: ~Copyable {
       do {
         try await runs.run(handler, call)
       } catch {
-        channel.fail(error, isChat: builtIn == .chat)
+        channel.fail(error, call)
       }
     }
     if !isStarted {
       countRefusal(slot, .tooManyCalls)
-      channel.fail(HandlerError.rejected("Too many requests"), isChat: builtIn == .chat)
+      channel.fail(HandlerError.rejected("Too many requests"), call)
     }
     return true
   }

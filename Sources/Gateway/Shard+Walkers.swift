@@ -10,7 +10,9 @@ extension Shard where Kernel: ~Copyable {
   // MARK: Handshake
 
   /// Finds out who a client is, before the 101 (PROTOCOLS 5.1). Nobody is refused for a credential: without one that
-  /// verifies a client is the public user. Only a channel id that cannot be a name gets 400.
+  /// verifies a client is the public user. Only a channel id that cannot be a name gets 400. Where there is no public
+  /// user (`walkers.anonymous: "no"`), a client gets what it would get for running a walker: 403 without a credential,
+  /// 401 with one that is no good.
   mutating func authenticateWalkers(
     _ slot: UInt32, _ head: HTTPRequestHead, _ bytes: Span<UInt8>
   ) -> UpgradeVerdict {
@@ -25,9 +27,16 @@ extension Shard where Kernel: ~Copyable {
     connections[slot].place = users.intern(nameScratch)
     makeWalkersId()
     connections[slot].alias = users.intern(nameScratch)
-    let isUser = identifyWalkersUser(slot, bytes.extracting(head.authorization ?? 0..<0))
+    let verdict = identifyWalkersUser(slot, bytes.extracting(head.authorization ?? 0..<0))
+    if walkersAnonymous == .no {
+      switch verdict {
+      case .user: break
+      case .absent: return .refuse(.forbidden, "Not authenticated", .tokenMissing)
+      case .invalid(let denial): return .refuse(.unauthorized, nil, denial)
+      }
+    }
     connections[slot].user = users.intern(nameScratch)
-    if isUser { connections[slot].flags.insert(.authenticated) }
+    if verdict == .user { connections[slot].flags.insert(.authenticated) }
     return .accept(subprotocol: nil)
   }
 
@@ -46,16 +55,20 @@ extension Shard where Kernel: ~Copyable {
     WalkersEncoder.appendId(seconds: clock.milliseconds / 1_000, random: random.span, to: &nameScratch)
   }
 
-  /// Leaves the root of a credential's user in `nameScratch`, or the public root; true for a user's.
-  private mutating func identifyWalkersUser(_ slot: UInt32, _ credential: Span<UInt8>) -> Bool {
+  private var walkersAnonymous: WalkersAnonymous { shared.configuration.walkers.anonymous }
+
+  /// Leaves the root of a credential's user in `nameScratch`, or the public root for any other verdict.
+  private mutating func identifyWalkersUser(
+    _ slot: UInt32, _ credential: Span<UInt8>
+  ) -> WalkersAuthenticator.Verdict {
     let verdict = shared.walkersAuthenticator.identify(
       credential, nowSeconds: clock.milliseconds / 1_000, &claims, root: &nameScratch)
-    if verdict == .user { return true }
+    if verdict == .user { return verdict }
     nameScratch.removeAll()
     nameScratch.append(WalkersRoot.publicRoot)
     // The client is not refused, so nothing else would say why it is nobody in particular.
-    if case .invalid(let denial) = verdict { noteIgnoredCredential(slot, denial) }
-    return false
+    if case .invalid(let denial) = verdict, walkersAnonymous != .no { noteIgnoredCredential(slot, denial) }
+    return verdict
   }
 
   /// Subscribes a connection to the notifications for one of its ids. They come with the connection, so they do not
@@ -96,6 +109,10 @@ extension Shard where Kernel: ~Copyable {
     case .connection:
       sendWalkersConnection(slot)
     case .notify(let target, let ids, let data):
+      if walkersAnonymous != .full && !connections[slot].flags.contains(.authenticated) {
+        refuseWalkers(slot, .publicSender, WalkerCall.denied)
+        return
+      }
       notifyWalkers(message, target, ids, data)
     case .changeUser(let token):
       changeWalkersUser(slot, message, token)
@@ -141,14 +158,18 @@ extension Shard where Kernel: ~Copyable {
   }
 
   /// Makes the connection another user's, or the public user's (PROTOCOLS 5.2): from now on it gets what is sent to
-  /// that root, and no longer what is sent to the one before.
+  /// that root, and no longer what is sent to the one before. Where there is no public user it stays who it is.
   private mutating func changeWalkersUser(_ slot: UInt32, _ message: Span<UInt8>, _ token: JSONValue?) {
     // Closing the run may find this very connection too slow, and uses scratch space.
     closeRun()
     guard connections[slot].phase == .open else { return }
     var credential = ByteBuffer()
     if let token { JSONString.decode(message, token, into: &credential) }
-    let isUser = identifyWalkersUser(slot, credential.bytes)
+    let isUser = identifyWalkersUser(slot, credential.bytes) == .user
+    if !isUser && walkersAnonymous == .no {
+      refuseWalkers(slot, .publicSender, WalkerCall.denied)
+      return
+    }
     let user = users.intern(nameScratch)
     let old = connections[slot].user
     nameScratch.removeAll()
@@ -198,9 +219,10 @@ extension Shard where Kernel: ~Copyable {
     }
     let id = connectionID(slot)
     let queue = commands
+    let mayNotify = isUser || walkersAnonymous == .full
     let call = WalkerCall(
       walker, name: text, connection: id, root: userText(slot), context: checked.bytes.array,
-      outlet: shared.outlet(home: number), runs: shared.handlerRuns)
+      outlet: shared.outlet(home: number), mayNotify: mayNotify, runs: shared.handlerRuns)
     let isStarted = startCall(slot, ordered: true) {
       let outcome = await call.run()
       // Behind the walker's own notifications, which went through the same queue.

@@ -164,8 +164,8 @@ final class SharedState: Sendable {
     }
     walkersAuthenticator = WalkersAuthenticator(verifier: walkersVerifier, accounts: endpoints.accounts)
     let walkers = WalkerEndpoint(
-      walkers: self.extensions.walkers, authenticator: walkersAuthenticator, outlet: Outlet(commands, home: 0),
-      runs: handlerRuns)
+      walkers: self.extensions.walkers, authenticator: walkersAuthenticator,
+      anonymous: configuration.walkers.anonymous, outlet: Outlet(commands, home: 0), runs: handlerRuns)
     endpoints.runWalker = { request, name in walkers.answer(request, name: name) }
     self.endpoints = endpoints
   }

@@ -23,7 +23,9 @@ import Testing
     "a critical extension or another type of token is refused",
     arguments: [
       #"{"alg":"HS256","crit":["b64"],"b64":false}"#, #"{"alg":"HS256","crit":[]}"#, #"{"alg":"HS256","crit":null}"#,
-      #"{"alg":"HS256","typ":"at+jwt"}"#, #"{"alg":"HS256","typ":""}"#, #"{"alg":"HS256","typ":1}"#,
+      #"{"alg":"HS256","typ":"at+jw"}"#, #"{"alg":"HS256","typ":"JWT "}"#, #"{"alg":"HS256","typ":["JWT"]}"#,
+      #"{"alg":"HS256","typ":"dpop+jwt"}"#, #"{"alg":"HS256","typ":"application/json"}"#, #"{"alg":"HS256","typ":""}"#,
+      #"{"alg":"HS256","typ":1}"#,
       #"{"alg":"HS256","typ":null}"#, #"{"alg":"HS256","typ":"JW"}"#, #"{"alg":"HS256","\u0063rit":["exp"]}"#,
     ])
   func header(header: String) {
@@ -33,6 +35,8 @@ import Testing
   @Test(
     "a header that spells its members differently but means the same is accepted",
     arguments: [
+      #"{"alg":"HS256","typ":"at+jwt"}"#, #"{"alg":"HS256","typ":"AT+JWT"}"#,
+      #"{"alg":"HS256","typ":"application/jwt"}"#, #"{"typ":"Application\/JWT","alg":"HS256"}"#,
       #"{"alg":"HS256"}"#, #"{"alg":"HS256","typ":"jwt"}"#, #"{"typ":"Jwt","alg":"HS256"}"#,
       " { \"alg\" :\t\"HS256\" ,\r\n \"kid\" : \"k1\" } ", #"{"alg":"\u0048S256"}"#, #"{"\u0061lg":"HS256"}"#,
     ])

@@ -121,6 +121,29 @@ struct UserFileSystemTests {
     }
   }
 
+  @Test("another mode, owner or time of change is another state, though the contents are the same")
+  func permissions() throws {
+    try withDirectory { directory in
+      let files = FileManager.default
+      let path = directory + "/users"
+      try add("alice", to: path)
+      let first = try UserFile.load(path: path).stamp
+      try files.setAttributes([.posixPermissions: 0o644], ofItemAtPath: path)
+      #expect(UserFile.stamp(path: path) != first)
+      let status = stat()
+      let changes: [(inout stat) -> Void] = [
+        { $0.st_mode ^= 0o004 }, { $0.st_uid += 1 }, { $0.st_gid += 1 }, { $0.st_ctim.tv_nsec ^= 1 },
+        { $0.st_ctim.tv_sec += 1 }, { $0.st_mtim.tv_sec += 1 }, { $0.st_size += 1 }, { $0.st_ino += 1 },
+      ]
+      let before = UserFile.Stamp(status)
+      for change in changes {
+        var other = status
+        change(&other)
+        #expect(UserFile.Stamp(other) != before)
+      }
+    }
+  }
+
   @Test("a draft that a crash left behind is in nobody's way")
   func leftDraft() throws {
     try withDirectory { directory in

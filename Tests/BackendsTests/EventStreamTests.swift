@@ -70,6 +70,26 @@ struct EventStreamTests {
     }
   }
 
+  @Test(
+    "the end of a stream completes what waits for its empty line, or for the end of its line",
+    arguments: [
+      ("data: a\n", ["a"]), ("data: a", ["a"]), ("data: a\ndata: b", ["a\nb"]), ("event: e\ndata: a\n", ["e: a"]),
+      ("data: a\n\n", []), (": comment", []), ("event: lost", []), ("", []), ("data", [""]),
+    ])
+  func ends(text: String, expected: [String]) throws {
+    var stream = EventStream(eventBytesMax: 100)
+    _ = try stream.feed(Array(text.utf8))
+    #expect(texts(stream.finish().map { [$0] } ?? []) == expected)
+    #expect(stream.finish() == nil)
+  }
+
+  @Test("a failure is an event even without data: a field error, or the name error")
+  func failures() throws {
+    let found = try events("error: {}\n\ndata: a\n\nevent: error\n\nevent: error\ndata: b\n\nevent: errors\n\n")
+    #expect(found.map(\.isError) == [true, false, true, true])
+    #expect(found.map(\.hasErrorField) == [true, false, false, false])
+  }
+
   @Test("mixed line ends: CR LF is one end, LF CR is two")
   func lineEnds() throws {
     #expect(try texts(events("data: a\r\ndata: b\n\rdata: c\r\n\n")) == ["a\nb", "c"])

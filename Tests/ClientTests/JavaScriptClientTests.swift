@@ -10,8 +10,8 @@ struct JavaScriptClientTests {
   /// Often enough for a test to see some.
   private static let telemetry = ["--set", "channels.telemetryIntervalMilliseconds=200"]
 
-  private func withGateway(_ body: (RestartableGateway) throws -> Void) throws {
-    let gateway = try RestartableGateway(Self.telemetry)
+  private func withGateway(_ settings: [String] = [], _ body: (RestartableGateway) throws -> Void) throws {
+    let gateway = try RestartableGateway(Self.telemetry + settings)
     try body(gateway)
     let status = gateway.stop()
     #expect(status == 0, "the gateway said:\n\(gateway.log)")
@@ -32,6 +32,13 @@ struct JavaScriptClientTests {
   @Test("a walkers client changes users, notifies, runs walkers in order", arguments: Platform.present)
   func walkers(platform: Platform) throws {
     try withGateway { try Scenarios.run(["walkers"], on: platform, gateway: $0) }
+  }
+
+  @Test("a walkers client without a token is told what it may not send", arguments: Platform.present)
+  func walkersReceive(platform: Platform) throws {
+    try withGateway(["--set", "walkers.anonymous=receive"]) {
+      try Scenarios.run(["walkersReceive"], on: platform, gateway: $0)
+    }
   }
 
   @Test("an events client gets a session, replies and interleaved AI chats", arguments: Platform.present)

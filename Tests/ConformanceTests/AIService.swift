@@ -51,6 +51,9 @@ struct AIAnswer {
   var chunks: [String] = []
   var full: String?
   var error: String?
+  /// What the answer was called at its start, and by the error that ended it.
+  var id: String?
+  var failedId: String?
   /// How many events said that it was over.
   var endCount = 0
 
@@ -62,9 +65,17 @@ struct AIAnswer {
     try self.init(reading: client)
   }
 
+  /// Asks with a message of any characters and reads to the end.
+  init(_ client: WebSocketClient, asking message: String) throws {
+    let quoted = String(decoding: try JSONSerialization.data(withJSONObject: [message]), as: UTF8.self)
+    try client.send(#"{"event":"ai:chat","data":{"message":\#(quoted.dropFirst().dropLast())}}"#)
+    try self.init(reading: client)
+  }
+
   init(reading client: WebSocketClient) throws {
     let events = try EventsChatConformanceTests.collect(client).chat
     #expect(events.first?.name == "ai:response:start")
+    id = events.first?.data["messageId"]?.text
     for event in events.dropFirst() { take(event.name, event.data) }
   }
 
@@ -74,7 +85,9 @@ struct AIAnswer {
     switch name {
     case "ai:response:chunk": chunks.append(data["chunk"]?.text ?? "no text")
     case "ai:response:complete": (full, endCount) = (data["fullResponse"]?.text, endCount + 1)
-    case "ai:response:error": (error, endCount) = (data["error"]?.text, endCount + 1)
+    case "ai:response:error":
+      (error, endCount) = (data["error"]?.text, endCount + 1)
+      failedId = data["messageId"]?.text
     default: Issue.record("an event \(name)")
     }
   }

@@ -133,7 +133,29 @@ struct EventsChatConformanceTests {
       try client.send(#"{"event":"ai:chat","data":{"message":"Hello"}}"#)
       let chat = try Self.collect(client).chat
       #expect(chat.first?.name == "ai:response:start" && chat.dropFirst().first?.name == "ai:response:chunk")
-      #expect(chat.last?.name == "ai:response:error" && chat.last?.data == .object(["error": .string(text)]))
+      let id = try #require(chat.first?.data["messageId"])
+      #expect(
+        chat.last?.name == "ai:response:error" && chat.last?.data == .object(["error": .string(text), "messageId": id]))
+      try expectOnlyPong(client)
+    }
+  }
+
+  @Test(
+    "a chat handler of the application's that fails is told of like any chat, by the name that it gave",
+    arguments: [true, false])
+  func ownHandler(begins: Bool) throws {
+    var extensions = Extensions()
+    extensions.events["ai:chat"] = { call in
+      if begins { call.reply(event: "ai:response:start", Array(#"{"messageId":"own-\u0031"}"#.utf8)) }
+      throw HandlerError.rejected("Away")
+    }
+    try withGateway(reactors: 1, extensions: extensions) { gateway throws in
+      let client = try gateway.connectEvents()
+      try client.send(#"{"event":"ai:chat","data":{"message":"Hello"}}"#)
+      let chat = try Self.collect(client).chat
+      let expected: [String: JSON] = begins ? ["messageId": .string("own-1")] : [:]
+      #expect(chat.count == (begins ? 2 : 1) && chat.last?.name == "ai:response:error")
+      #expect(chat.last?.data == .object(expected.merging(["error": .string("Away")]) { $1 }))
       try expectOnlyPong(client)
     }
   }

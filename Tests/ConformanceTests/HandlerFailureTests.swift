@@ -117,8 +117,10 @@ struct HandlerFailureTests {
     try withGateway(reactors: 1, extensions: extensions) { gateway throws in
       let client = try gateway.connectEvents()
       try client.send(#"{"event":"ai:chat","data":{"message":"Hi"}}"#)
-      #expect(try ReceivedEvent(client).name == "ai:response:start")
-      try expectEvent(client, "ai:response:error", #"{"error":"AI service failed"}"#)
+      let start = try ReceivedEvent(client)
+      #expect(start.name == "ai:response:start")
+      let id = try #require(start.data["messageId"]?.text)
+      try expectEvent(client, "ai:response:error", #"{"error":"AI service failed","messageId":"\#(id)"}"#)
       try expectCounts(
         gateway, "events", ["done": 0, "rejected": 0, "failed": 1, "timed_out": 0, "cancelled": 0])
     }

@@ -7,6 +7,31 @@ import Testing
 extension EndToEnd {
   @Suite("Logs")
   struct Logs {
+    @Test("the start says in one line what is open without a token")
+    func doors() throws {
+      for (arguments, expected, others) in [
+        (
+          ["--set", "walkers.anonymous=no"], "events=", ["walkers.anonymous", "handlers.openTokens", "sessions.allows"]
+        ),
+        ([], #"walkers.anonymous="receive:"#, ["handlers.openTokens", "echo="]),
+        (["--set", "sessions.allowsAnonymous=true"], "sessions.allowsAnonymous=", ["accounts.file"]),
+        (["--dev"], #"walkers.anonymous="full:"#, ["walkers.walkers"]),
+      ] {
+        let gateway = try GatewayProcess(arguments)
+        let lines = gateway.logLines.filter { $0.contains("open-without-token") }
+        #expect(lines.count == 1 && lines[0].contains(expected), "\(lines)")
+        for other in others { #expect(lines.first?.contains(other) == false, "\(lines)") }
+        if arguments == ["--dev"] {
+          for door in [
+            "handlers.openTokens", "sessions.allows", "accounts.file", "walkers.allowsReg", "events", "echo",
+          ] {
+            #expect(lines.first?.contains(door) == true, "\(lines)")
+          }
+        }
+        expectCleanEnd(gateway.stop())
+      }
+    }
+
     @Test("in either format no token, secret or payload stands in the log", arguments: ["text", "json"])
     func secrets(format: String) throws {
       let mark = "payload-6f1d2c"

@@ -9,6 +9,7 @@ struct ConfigurationApplicationTests {
     let configuration = try load()
     #expect(!configuration.handlers.openTokens && !configuration.sessions.allowsAnonymous)
     #expect(!configuration.walkers.allowsRegistration && !configuration.namesBackends)
+    #expect(configuration.walkers.anonymous == .receive)
     #expect(configuration.accounts.file == nil)
     #expect(configuration.backends == BackendsConfiguration() && configuration.hooks == HooksConfiguration())
     #expect(configuration.handlers.tokenTtlSeconds == 3_600 && configuration.sessions.tokenTtlSeconds == 3_600)
@@ -34,6 +35,48 @@ struct ConfigurationApplicationTests {
       file: "{handlers:{openTokens:true},sessions:{allowsAnonymous:true},walkers:{allowsRegistration:true}}")
     #expect(written.handlers.openTokens && written.sessions.allowsAnonymous && written.walkers.allowsRegistration)
     #expect(try load(file: "{handlers:{openTokens:null}}", flags: [("development", "true")]).handlers.openTokens)
+  }
+
+  @Test("public walkers clients send in development and in seed-ports, unless the setting says otherwise")
+  func anonymous() throws {
+    let development = [("development", "true")]
+    let seedPorts = [("profile", "seed-ports")]
+    #expect(try load(flags: development).walkers.anonymous == .full)
+    #expect(try load(flags: seedPorts).walkers.anonymous == .full)
+    // With listeners of its own a gateway has no profile.
+    let listeners = #"{listeners:[{host:"127.0.0.1",port:1,mounts:[{path:"/w",dialect:"walkers"}]}]}"#
+    #expect(try load(file: listeners, flags: seedPorts).walkers.anonymous == .receive)
+    for value in WalkersAnonymous.allCases {
+      for flags in [[], development, seedPorts] {
+        let written = [("walkers.anonymous", value.rawValue)]
+        #expect(try load(flags: flags + written).walkers.anonymous == value)
+      }
+    }
+    #expect(
+      mistakes(flags: [("walkers.anonymous", "yes")]).first?.contains(#"expected "full" or "receive" or "no""#) == true)
+  }
+
+  @Test("doors that are open without a token are named by their setting, closed ones are not")
+  func doors() throws {
+    func names(_ configuration: Configuration, _ walkers: [String: Walker] = [:]) -> [String] {
+      OpenDoors(configuration, walkers: walkers).fields.map { "\($0.0)" }
+    }
+    #expect(try names(load()) == ["walkers.anonymous", "events", "admin.host"])
+    let closed = [("walkers.anonymous", "no"), ("admin.enabled", "false")]
+    #expect(try names(load(flags: closed)) == ["events"])
+    let open = Walker("open", requiresAuthentication: false) { _ in }
+    let shut = Walker("shut") { _ in }
+    #expect(
+      try names(load(flags: [("development", "true")]), ["open": open, "shut": shut]) == [
+        "handlers.openTokens", "sessions.allowsAnonymous", "accounts.file", "walkers.anonymous", "walkers.walkers",
+        "walkers.allowsRegistration", "events", "echo", "admin.host",
+      ])
+    #expect(
+      try names(load(flags: [("accounts.file", "users"), ("development", "true")])).contains("accounts.file") == false)
+    #expect(try names(load(flags: closed), ["open": open]) == ["events"])
+    let channels =
+      #"{listeners:[{host:"127.0.0.1",port:1,mounts:[{path:"/c",dialect:"channels"}]}],admin:{enabled:false}}"#
+    #expect(try names(load(file: channels)) == [])
   }
 
   @Test("the application is read from a file")

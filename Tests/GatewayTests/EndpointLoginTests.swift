@@ -118,6 +118,21 @@ struct EndpointLoginTests {
     }
   }
 
+  @Test("a file that others may read now holds no users, though nothing in it has changed, until that is mended")
+  func permissions() async throws {
+    try await withUsers { path in
+      let reports = Lock([String]())
+      let directory = UserDirectory(path: path) { text in reports.withLock { $0.append(text) } }
+      #expect(directory.hash(of: "alice", nowMilliseconds: 1_000) != nil)
+      try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: path)
+      #expect(directory.hash(of: "alice", nowMilliseconds: 2_000) == nil)
+      #expect(directory.hash(of: "alice", nowMilliseconds: 3_000) == nil)
+      #expect(reports.withLock { $0.count == 1 && $0[0].contains("others may read it") })
+      try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
+      #expect(directory.hash(of: "alice", nowMilliseconds: 4_000) != nil)
+    }
+  }
+
   // MARK: Rates
 
   @Test("attempts of one address are limited, those of others and of this machine are not")

@@ -16,9 +16,12 @@ struct HookRunnerTests {
       user: nil, topic: topic)
   }
 
-  private func runner(_ hooks: Hooks, _ counters: BackendCounters) throws -> HookRunner {
+  private func runner(
+    _ hooks: Hooks, _ counters: BackendCounters, patienceMilliseconds: Int = 3_600_000
+  ) throws -> HookRunner {
     let runner = HookRunner(
-      hooks, counters: counters, log: SharedLog(Logger(format: .text, level: .error)), executor: TestThreads.shared)
+      hooks, counters: counters, log: SharedLog(Logger(format: .text, level: .error)), executor: TestThreads.shared,
+      patienceMilliseconds: patienceMilliseconds)
     runner.open(Outlet([CommandQueue(doorbell: try Doorbell())], home: 0))
     return runner
   }
@@ -67,6 +70,54 @@ struct HookRunnerTests {
     runner.record(event(.connected, 1))
     try await idle(runner)
     #expect(told.withLock { $0 } == ["first", "second"])
+  }
+
+  @Test("a call waits for its own connection's hook, however that ends, and for nothing else")
+  func calls() async throws {
+    let told = Lock<[String]>([])
+    let isOpen = Lock(false)
+    var hooks = Hooks()
+    hooks[.connected].append { event, _ in
+      if event.connection.reactor != 1 { throw Failure() }
+      while !isOpen.withLock({ $0 }) { try await Task.sleep(for: .milliseconds(2)) }
+      told.withLock { $0.append("hook") }
+    }
+    let runner = try runner(hooks, BackendCounters())
+    // Nobody was announced.
+    await runner.awaitConnected(event(.connected, 1).connection)
+    runner.record(event(.connected, 1))
+    runner.record(event(.connected, 2))
+    await runner.awaitConnected(event(.connected, 2).connection)
+    let calls = (0..<3).map { _ in
+      Task {
+        await runner.awaitConnected(event(.connected, 1).connection)
+        told.withLock { $0.append("call") }
+      }
+    }
+    let cancelled = Task { await runner.awaitConnected(event(.connected, 1).connection) }
+    cancelled.cancel()
+    await cancelled.value
+    #expect(told.withLock { $0 } == [])
+    isOpen.withLock { $0 = true }
+    for call in calls { await call.value }
+    #expect(told.withLock { $0 } == ["hook", "call", "call", "call"])
+    await runner.awaitConnected(event(.connected, 1).connection)
+    try await idle(runner)
+  }
+
+  @Test("a call does not wait for ever for a hook that never ends")
+  func patience() async throws {
+    let isOver = Lock(false)
+    var hooks = Hooks()
+    hooks[.connected].append { _, _ in
+      while !isOver.withLock({ $0 }) { try await Task.sleep(for: .milliseconds(2)) }
+    }
+    let runner = try runner(hooks, BackendCounters(), patienceMilliseconds: 20)
+    runner.record(event(.connected, 1))
+    await runner.awaitConnected(event(.connected, 1).connection)
+    #expect(!runner.isIdle)
+    isOver.withLock { $0 = true }
+    try await idle(runner)
   }
 
   @Test("a hook that fails is counted, and the next event is told")

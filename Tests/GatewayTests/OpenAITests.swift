@@ -141,11 +141,79 @@ struct OpenAIAnswerTests {
   @Test(
     "an error and what is no JSON object end the answer",
     arguments: [
-      #"{"error":{"message":"x"}}"#, #"{"error":"x","choices":[]}"#, "", "null", "[]", "[done]", "{", "{}{}",
+      #"{"error":{"message":"x"}}"#, #"{"error":"x","choices":[]}"#, "null", "[]", "[done]", "{", "{}{}",
+      #"{"object":"error","message":"x"}"#, #"{"choices":[{"error":{"code":502},"delta":{"content":"x"}}]}"#,
+      #"{"choices":[{"finish_reason":"error"}]}"#, #"{"choices":[{"finish_reason":"ABORT"}]}"#,
+      #"{"choices":[{"finish_reason":"insufficient_system_resource"}]}"#,
     ])
   func errors(json: String) {
     var answer = OpenAIAnswer()
     #expect(throws: CourierError.self) { try text(json, &answer) }
+  }
+
+  @Test("events that only show life, blanks and members that say nothing add nothing")
+  func signsOfLife() throws {
+    var answer = OpenAIAnswer()
+    for event in [
+      ServerSentEvent(), ServerSentEvent(data: Array(" \n".utf8)),
+      ServerSentEvent(name: Array("ping".utf8), data: Array("now".utf8)),
+      ServerSentEvent(data: Array(#"{"error":false}"#.utf8)), ServerSentEvent(data: Array(#"{"error":""}"#.utf8)),
+      ServerSentEvent(data: Array(#"{"choices":[{"finish_reason":""}]}"#.utf8)),
+    ] { #expect(try answer.text(of: event) == "") }
+    #expect(!answer.isFinished)
+    #expect(throws: CourierError.self) { try answer.end() }
+    #expect(try text(" [DONE]\t", &answer) == "" && answer.isOver)
+    // Nothing at all was said.
+    #expect(throws: CourierError.self) { try answer.end() }
+    #expect(throws: CourierError.self) { try answer.text(of: ServerSentEvent(hasErrorField: true)) }
+    #expect(throws: CourierError.self) { try answer.text(of: ServerSentEvent(name: Array("error".utf8))) }
+  }
+
+  @Test("content may be a list of parts, and a refusal is said like content")
+  func parts() throws {
+    var answer = OpenAIAnswer()
+    for (delta, expected) in [
+      (#"{"content":[{"type":"text","text":"a"},"b",{"text":"c"},{"type":"output_text","text":"d"}]}"#, "abcd"),
+      (#"{"content":[{"type":"thinking","thinking":"hm","text":"hm"},{"type":"text","text":7},7,null,[]]}"#, ""),
+      (#"{"content":{"type":"text","text":"e"}}"#, "e"), (#"{"content":[{"type":"refusal","refusal":"f"}]}"#, "f"),
+      (#"{"content":"","refusal":"No."}"#, "No."), (#"{"content":null,"refusal":null}"#, ""),
+    ] { #expect(try text(#"{"choices":[{"delta":\#(delta)}]}"#, &answer) == expected, "\(delta)") }
+    #expect(try text(#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#, &answer) == "")
+    #expect(try answer.end() == "")
+  }
+
+  @Test("halves of a surrogate pair are put together over pieces, or replaced")
+  func halves() throws {
+    for (pieces, expected) in [
+      ([#"a\ud83d"#, #"\ude00b"#], "a😀b"), ([#"\uD83D"#, "", #"\uDE00"#], "😀"), ([#"a\ud83d"#, "b"], "a\u{FFFD}b"),
+      ([#"a\ude00b"#, #"\ude00"#], "a\u{FFFD}b\u{FFFD}"), ([#"\ud83dx\ud83d"#, #"\ude00"#], "\u{FFFD}x😀"),
+      ([#"\ud83d"#, #"\ud83d"#, #"\ude00"#], "\u{FFFD}😀"), ([#"\ud83d\ude00"#, #"\\ud83d"#], #"😀\ud83d"#),
+      ([#"x\ud83d"#], "x\u{FFFD}"), ([#"\ud83d\n"#, #"\ude00"#], "\u{FFFD}\n\u{FFFD}"),
+      ([#"\\\ud83d"#, #"\ude00"#], #"\😀"#), ([#"\ud83d\ud83d\ude00"#], "\u{FFFD}😀"),
+    ] {
+      var answer = OpenAIAnswer()
+      var said = ""
+      for piece in pieces {
+        // Halves in other members are nobody's business.
+        said += try text(#"{"choices":[{"delta":{"x":"\ud83d","content":"\#(piece)"}}]}"#, &answer)
+      }
+      _ = try text("[DONE]", &answer)
+      said += try answer.end()
+      #expect(said == expected, "\(pieces)")
+    }
+    var answer = OpenAIAnswer()
+    #expect(try text(#"{"choices":[{"delta":{"content":["\ud83d",{"text":"\ude00"}]}}]}"#, &answer) == "😀")
+    #expect(throws: CourierError.self) { try text(#"{"choices":[{"delta":{"content":"\ud83"}}]}"#, &answer) }
+  }
+
+  @Test("a last event that is cut off behind the model's end is passed over; before it, it is an error")
+  func lastEvent() throws {
+    let cut = ServerSentEvent(data: Array(#"{"usage":{"#.utf8))
+    var answer = OpenAIAnswer()
+    #expect(throws: CourierError.self) { try answer.text(ofLast: cut) }
+    _ = try text(#"{"choices":[{"delta":{"content":"a"},"finish_reason":"stop"}]}"#, &answer)
+    #expect(try answer.text(ofLast: cut) == "" && answer.end() == "")
+    #expect(throws: CourierError.self) { try answer.text(ofLast: ServerSentEvent(hasErrorField: true)) }
   }
 
   @Test("a whole answer has its text in a message")

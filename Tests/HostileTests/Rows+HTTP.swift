@@ -145,6 +145,8 @@ extension Rows {
       "https://evil.example", "null", "http://allowed.com", "https://allowed.com:8443", "https://allowed.com.evil",
       "https://evil-allowed.org", "https://allowed.org.evil", "https://sub.allowed.com",
       "https://allowed.com@evil.example",
+      "wss://evil.example", "ws://allowed.com", "wss://allowed.com.evil", "file://", "app://.",
+      "chrome-extension://allowed.com", "https://allowed.com..",
       "https://allowed.com/path", "allowed.com", "", "https://", "https://127.0.0.1.evil.example",
       "https://" + repeating("a", 7_000),
     ].map { origin in
@@ -159,6 +161,7 @@ extension Rows {
     .http(8, "an allowed origin gets as far as the token", upgrade(adding: ["Origin: https://allowed.com"]), 401),
     accepted(8, "an allowed origin", ["Origin: https://allowed.com"]),
     accepted(8, "an allowed subdomain", ["Origin: https://app.allowed.org"]),
+    accepted(8, "the scheme of a WebSocket for an allowed origin", ["Origin: wss://allowed.com"]),
     accepted(8, "the own host", ["Origin: http://127.0.0.1"]),
   ]
 

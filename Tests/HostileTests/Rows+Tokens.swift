@@ -57,6 +57,22 @@ extension Rows {
           on: victim.connect(), target: "/handlers", headers: ["Sec-WebSocket-Protocol: " + token])
         victim.expectClose(client, 1008)
       },
+      .scenario(28, "walkers, no token, and sends to others", .standard, .refused("message_public_sender", times: 3)) {
+        victim throws in
+        let clients = try (0..<2).map { _ throws in
+          try WebSocketClient(on: victim.connect(), target: "/walkers?channel_id=team")
+        }
+        for client in clients { _ = try client.nextText() }
+        for event in [
+          #""type":"channel","channel_ids":["team"]"#, #""type":"user","root_ids":["n::000000000000000000000001"]"#,
+          #""type":"client","client_ids":["1:00000000000000000000000000000000"]"#,
+        ] {
+          try clients[0].send("{" + event + #","data":{"from":"mallory"}}"#)
+          #expect(try clients[0].nextText() == #"{"error":["Permission denied"]}"#)
+        }
+        try clients[1].send(#"{"type":"connection"}"#)
+        #expect(try clients[1].nextText().hasPrefix(#"{"type":"connection""#))
+      },
       .scenario(
         28, "walkers, another secret", .standard, .survived("a token that does not verify is nobody (PROTOCOLS 5.1)")
       ) { victim throws in

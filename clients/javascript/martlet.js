@@ -474,6 +474,11 @@ export class ReconnectingClient {
     this.#signs.take()?.resolve(value);
   }
 
+  /** The gateway refuses what it was asked for, and sends an error in place of the sign of life. */
+  _unanswered(error) {
+    this.#signs.take()?.reject(error);
+  }
+
   /** The next sign of life settles `target`. */
   _expectSign(target) {
     this.#signs.push(target);
@@ -1182,6 +1187,9 @@ export class WalkersClient extends ReconnectingClient {
     if (message.type === 'connection' && this.#connection(message.data)) return;
     if (message.type === 'walker' && typeof message.error === 'string') {
       this.#refuse(new ServerError(message.error, { data: message }), true);
+    } else if (message.type === undefined && message.error?.[0] === DENIED && this.isAuthenticated) {
+      // A user may send to all: what was denied is to become the public, where the gateway lets nobody be that.
+      this._unanswered(new ServerError(DENIED, { data: message }));
     } else if (message.type === undefined && Array.isArray(message.error)) {
       this.#refuse(new ServerError(errorText(message.error[0]), { data: message }), isOfWalker(message.error[0]));
     } else if (message.type === undefined && typeof message.status === 'number' && this.#calls.length > 0) {
@@ -1265,7 +1273,12 @@ function errorText(error) {
 }
 
 /** The place of an error in an event begins with `event`; that of one in a walker's context is a member of it. */
+/** What the gateway says to the public that sends to others where it may only receive. */
+const DENIED = 'Permission denied';
+
 function isOfWalker(error) {
+  // A walker that is denied something has a message of its own.
+  if (error === DENIED) return false;
   const place = error?.loc ?? [];
   return place[0] !== 'event' || place[1] === 'walker';
 }
@@ -1440,9 +1453,12 @@ export class EventsClient extends ReconnectingClient {
     } else if (step === 'complete') {
       stream?._end(null, data.fullResponse);
     } else if (step === 'error') {
-      // Before `start` it has no number: then it is about the oldest question, or about the oldest reply under way.
+      // Before `start` it has no number: then it is about the oldest question, or, from gateways that never number
+      // their errors, about the oldest reply under way. One with the number of a reply that nobody reads any more is
+      // about nothing else.
       const error = new ServerError(String(data.error ?? 'unknown error'), { data });
-      const failed = stream ?? this.#beginning.take() ?? this.#streams.values().next().value;
+      const failed = data.messageId === undefined
+        ? this.#beginning.take() ?? this.#streams.values().next().value : stream;
       failed?._end(error);
     }
   }

@@ -216,7 +216,17 @@ public enum EventsEncoder {
     out.append("}")
   }
 
-  /// The body of `ai:response:error`, and of `error` where an application says why; `text` is plain text.
+  /// The body of `ai:response:error` for an answer that has a name: `messageId` is a JSON string, `text` plain text.
+  public static func appendChatError(messageId: Span<UInt8>, _ text: Span<UInt8>, to out: inout ByteBuffer) {
+    out.append("{\"error\":")
+    JSONString.appendQuoted(text, to: &out)
+    out.append(",\"messageId\":")
+    out.append(messageId)
+    out.append("}")
+  }
+
+  /// The body of `ai:response:error` before there is an answer, and of `error` where an application says why; `text` is
+  /// plain text.
   public static func appendError(_ text: Span<UInt8>, to out: inout ByteBuffer) {
     out.append("{\"error\":")
     JSONString.appendQuoted(text, to: &out)

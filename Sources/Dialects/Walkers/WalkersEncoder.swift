@@ -8,6 +8,8 @@ public enum WalkersDenial: Sendable, Equatable {
   case unknown
   /// It asks for a user, and the connection is public.
   case needsAuthentication
+  /// It wanted to send to others for the public user, who may not.
+  case mayNotSend
 }
 
 /// Writes the server messages of the walkers dialect (PROTOCOLS 5.1 to 5.3). Every function appends one whole message
@@ -57,10 +59,11 @@ public enum WalkersEncoder {
     out.append("]}")
   }
 
-  /// The answer to a walker that is not run; `name` is what it is called, plain UTF-8.
+  /// The answer to a walker that is not run, or whose run is void; `name` is what it is called, plain UTF-8.
   public static func appendDenial(_ denial: WalkersDenial, walker name: Span<UInt8>, to out: inout ByteBuffer) {
     out.append("{\"type\":\"walker\",\"error\":")
     switch denial {
+    case .mayNotSend: out.append("\"Permission denied\"")
     case .unknown: out.append("\"Invalid request! Please use valid walker event!\"")
     case .needsAuthentication:
       var sentence = ByteBuffer(capacity: 64)

@@ -81,6 +81,8 @@ public struct WalkersConfiguration: Sendable {
   public var tokenSecret: Secret?
   /// Whether `POST /user/register` makes a user of anyone who asks. Default off; on in development.
   public var allowsRegistration = false
+  /// What clients without a token may do. Default `receive`; `full` in development and in the seed-ports profile.
+  public var anonymous = WalkersAnonymous.receive
   /// Seconds that a token of `POST /user/login` is valid. Default 43 200, which is 12 hours (PROTOCOLS 5.4).
   public var tokenTtlSeconds = 43_200
   /// Walkers that an HTTP endpoint runs, in the order of their names. Default none.
@@ -88,6 +90,16 @@ public struct WalkersConfiguration: Sendable {
 
   /// The defaults.
   public init() {}
+}
+
+/// What the public user of the `walkers` dialect may do (PROTOCOLS 9 on 5.2).
+public enum WalkersAnonymous: String, Sendable, CaseIterable {
+  /// Everything but walkers that ask for a user: whoever reaches the gateway can send to everyone whose id is known.
+  case full
+  /// Connect and receive; run walkers that are open to all. Nothing of it reaches others.
+  case receive
+  /// Nothing: a token is needed to connect and to run any walker.
+  case no
 }
 
 /// A walker that an HTTP endpoint runs (PROTOCOLS 5.3).

@@ -9,6 +9,7 @@ struct Draft: Sendable {
   var openTokens: Bool?
   var allowsAnonymous: Bool?
   var allowsRegistration: Bool?
+  var walkersAnonymous: WalkersAnonymous?
   var unixPath: String?
   var unixMode = 0o660
   var proxyProtocol = false
@@ -28,6 +29,8 @@ struct Draft: Sendable {
     result.handlers.openTokens = openTokens ?? configuration.development
     result.sessions.allowsAnonymous = allowsAnonymous ?? configuration.development
     result.walkers.allowsRegistration = allowsRegistration ?? configuration.development
+    let isAsDescribed = configuration.development || (configuration.profile == .seedPorts && listeners == nil)
+    result.walkers.anonymous = walkersAnonymous ?? (isAsDescribed ? .full : .receive)
     result.admin = nil
     if adminEnabled {
       var admin = AdminConfiguration()

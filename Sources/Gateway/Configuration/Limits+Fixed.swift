@@ -158,6 +158,9 @@ extension Limits {
   /// Hooks that run at the same time: a quarter of the default places for calls to a back end, so that handlers keep
   /// theirs.
   static var hookWorkersMax: Int { 16 }
+  /// Milliseconds that a call waits for the `connected` hook of its connection, or `backends.timeoutMilliseconds` where
+  /// that is more: three times what a hook has by default, for those that wait in a queue.
+  static var hookPatienceMilliseconds: Int { 30_000 }
   /// Milliseconds that a gateway that stops gives hooks to be told of the last disconnections.
   static var hookDrainMilliseconds: Int { 3_000 }
 

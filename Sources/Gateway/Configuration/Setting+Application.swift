@@ -81,6 +81,12 @@ extension Setting {
       "walkers.allowsRegistration", .optionalBoolean(\.allowsRegistration), "false", exampleIsDefault: false,
       "Whether POST /user/register makes a user of anyone who asks. Default false, and true in development."),
     Setting(
+      "walkers.anonymous",
+      .choice(WalkersAnonymous.allCases.map(\.rawValue)) { $0.walkersAnonymous = WalkersAnonymous(rawValue: $1)! },
+      "\"receive\"", exampleIsDefault: false,
+      "Clients without a token: full (send to others too), receive, no (refused). Default receive; full in development "
+        + "and in seed-ports."),
+    Setting(
       "walkers.tokenTtlSeconds", .integer(Limits.tokenTtlRange, \.configuration.walkers.tokenTtlSeconds), "43200",
       "How long a token of POST /user/login is valid. 12 hours."),
     Setting(

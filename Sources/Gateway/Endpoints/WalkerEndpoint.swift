@@ -10,9 +10,14 @@ struct WalkerEndpoint: Sendable {
   private let authenticator: WalkersAuthenticator
   private let outlet: Outlet
   private let runs: HandlerRuns
+  private let anonymous: WalkersAnonymous
 
   /// The endpoint for `walkers`, which reach clients through `outlet`.
-  init(walkers: [String: Walker], authenticator: WalkersAuthenticator, outlet: Outlet, runs: HandlerRuns) {
+  init(
+    walkers: [String: Walker], authenticator: WalkersAuthenticator, anonymous: WalkersAnonymous, outlet: Outlet,
+    runs: HandlerRuns
+  ) {
+    self.anonymous = anonymous
     self.runs = runs
     self.walkers = walkers
     self.authenticator = authenticator
@@ -38,7 +43,8 @@ struct WalkerEndpoint: Sendable {
     }
     let call = WalkerCall(
       walker, name: name, connection: nil, root: root.isEmpty ? nil : root.bytes.string,
-      context: checked.bytes.array, outlet: outlet, runs: runs)
+      context: checked.bytes.array, outlet: outlet,
+      mayNotify: !root.isEmpty || anonymous == .full, runs: runs)
     return .later { Self.answer(await call.run()) }
   }
 
@@ -52,7 +58,8 @@ struct WalkerEndpoint: Sendable {
     {
     case .user: return nil
     case .absent:
-      return walker.requiresAuthentication ? Self.detail(403, "Not authenticated").because(.tokenMissing) : nil
+      let isWanted = walker.requiresAuthentication || anonymous == .no
+      return isWanted ? Self.detail(403, "Not authenticated").because(.tokenMissing) : nil
     case .invalid(let denial): return Self.detail(401, "Unauthorized").because(denial)
     }
   }
@@ -64,6 +71,7 @@ struct WalkerEndpoint: Sendable {
       WalkersEncoder.appendResult(reports: reports, to: &text)
       return json(200, text)
     case .failed(let sentence): return detail(500, sentence)
+    case .denied: return detail(403, WalkerCall.denied)
     case .timedOut: return detail(504, WalkerCall.timeout)
     case .abandoned: return detail(503, WalkerCall.failure)
     }

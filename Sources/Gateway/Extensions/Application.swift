@@ -49,8 +49,10 @@ final class Application: Sendable {
       hooks = nil
     } else {
       let runner = HookRunner(
-        extensions.hooks, counters: counters, log: log, executor: extensions.executor)
+        extensions.hooks, counters: counters, log: log, executor: extensions.executor,
+        patienceMilliseconds: max(Limits.hookPatienceMilliseconds, configuration.backends.timeoutMilliseconds))
       extensions.lifecycle = { runner.record($0) }
+      if runner.wants(.connected) { extensions.awaitConnected = { await runner.awaitConnected($0) } }
       hooks = runner
     }
     if courier != nil || ai != nil || hooks != nil { extensions.counters = counters }

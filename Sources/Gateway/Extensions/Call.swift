@@ -52,6 +52,8 @@ public final class Call: Sendable {
   private let deliver: @Sendable (String?, [UInt8]) -> Void
   /// A failure of which the client has been told by the handler itself.
   private let told = Lock<(any Error)?>(nil)
+  /// The name, as JSON, that an answer to `ai:chat` was given when it began.
+  private let chat = Lock<[UInt8]?>(nil)
   /// Whether a failure is in the log. Relaxed: set and read by the same task.
   private let logged = Atomic<Bool>(false)
 
@@ -79,7 +81,12 @@ public final class Call: Sendable {
   public func reply(_ json: [UInt8]) { deliver(nil, json) }
 
   /// Answers with an event of another name (`events`); elsewhere as `reply(_:)`.
-  public func reply(event: String, _ json: [UInt8]) { deliver(event, json) }
+  public func reply(event: String, _ json: [UInt8]) {
+    if event == ChatFailure.startEvent && name == ChatHandler.event {
+      chat.withLock { $0 = ChatFailure.messageId(json) }
+    }
+    deliver(event, json)
+  }
 
   /// Answers a Socket.IO client with an event and binary attachments, ten at most, which `json` names by placeholders:
   /// `{"_placeholder":true,"num":0}` for the first. Throws `AttachmentError`.
@@ -162,6 +169,8 @@ public final class Call: Sendable {
 
   /// A failure that the client was told of other than by throwing it.
   var toldFailure: (any Error)? { told.withLock { $0 } }
+  /// The name of the answer that a chat has begun, as JSON; nil before, and for any other call.
+  var messageId: [UInt8]? { chat.withLock { $0 } }
   /// Whether the log says already why the call fails.
   var isFailureLogged: Bool { logged.load(ordering: .relaxed) }
   func noteTold(_ failure: any Error) { told.withLock { $0 = failure } }

@@ -26,7 +26,8 @@ final class Conversation: Sendable {
     self.shared = shared
   }
 
-  /// Starts a call; one that is `ordered` begins after the ordered one before it has ended. False when the connection
+  /// Starts a call; one that is `ordered` begins after the ordered one before it has ended, and none before the
+  /// connection's `connected` hook has been told (PROTOCOLS 9). False when the connection
   /// or the gateway has as many calls as are allowed.
   func start(ordered: Bool, _ body: @escaping @Sendable () async -> Void) -> Bool {
     state.withLock { state in
@@ -37,6 +38,7 @@ final class Conversation: Sendable {
       let previous = ordered ? state.last : nil
       let task = Task(executorPreference: shared.extensions.executor) { [self] in
         await previous?.value
+        await shared.extensions.awaitConnected?(id)
         if !Task.isCancelled { await body() }
         ended(serial, ordered)
       }

@@ -21,6 +21,9 @@ public struct Extensions: Sendable {
   var counters: BackendCounters?
   /// Told of every connection's life; called on a reactor's thread, so it must only hand the event on.
   var lifecycle: (@Sendable (LifecycleEvent) -> Void)?
+  /// Where somebody wants to be told of connections: returns when that has happened. Calls of a connection wait for it,
+  /// so that the application never hears from a client that it does not know yet.
+  var awaitConnected: (@Sendable (ConnectionID) async -> Void)?
 
   /// No handlers.
   public init() {}

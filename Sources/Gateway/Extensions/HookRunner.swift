@@ -35,16 +35,24 @@ final class HookRunner: Sendable {
     var count = 0
     var workers = 0
     var outlet: Outlet?
+    /// Calls that wait until a connection's `connected` has been told.
+    var waiting: [ConnectionID: [HookWaiter]] = [:]
   }
 
   private let hooks: Hooks
   private let counters: BackendCounters
   private let log: SharedLog
   private let executor: (any TaskExecutor)?
+  /// Milliseconds that a call waits for the hook of its connection at most.
+  private let patienceMilliseconds: Int
   private let state = Lock(State())
 
-  init(_ hooks: Hooks, counters: BackendCounters, log: SharedLog, executor: (any TaskExecutor)?) {
+  init(
+    _ hooks: Hooks, counters: BackendCounters, log: SharedLog, executor: (any TaskExecutor)?,
+    patienceMilliseconds: Int = Limits.hookPatienceMilliseconds
+  ) {
     self.executor = executor
+    self.patienceMilliseconds = patienceMilliseconds
     self.hooks = hooks
     self.counters = counters
     self.log = log
@@ -80,6 +88,20 @@ final class HookRunner: Sendable {
   /// Whether everything has been told.
   var isIdle: Bool { state.withLock { $0.count == 0 } }
 
+  /// Returns when `connected` of this connection has been told, or has failed; at once where it does not wait to be
+  /// told, because it was dropped or was never recorded. Nobody waits for longer than the patience: what comes first
+  /// for the application is wrong then, and that is better than a client that is not served. The task of a call.
+  func awaitConnected(_ connection: ConnectionID) async {
+    let waiter = HookWaiter()
+    let isPending = state.withLock { state in
+      // A connection's events are told in order, and this is the first.
+      guard state.pending[connection]?.first?.kind == .connected else { return false }
+      state.waiting[connection, default: []].append(waiter)
+      return true
+    }
+    if isPending { await waiter.wait(milliseconds: patienceMilliseconds) }
+  }
+
   /// Tells what there is, one event of one connection after another.
   private func work() async {
     while let (event, outlet) = next() {
@@ -114,7 +136,7 @@ final class HookRunner: Sendable {
 
   /// The connection's next event, where there is one, gets in line.
   private func finished(_ event: LifecycleEvent) {
-    state.withLock { state in
+    let waiters = state.withLock { state in
       state.count -= 1
       state.pending[event.connection]?.removeFirst()
       if state.pending[event.connection]?.isEmpty == false {
@@ -122,6 +144,8 @@ final class HookRunner: Sendable {
       } else {
         state.pending[event.connection] = nil
       }
+      return event.kind == .connected ? state.waiting.removeValue(forKey: event.connection) ?? [] : []
     }
+    for waiter in waiters { waiter.tell() }
   }
 }

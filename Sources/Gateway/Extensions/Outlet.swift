@@ -8,10 +8,19 @@ public struct Outlet: Sendable {
   private let queues: [CommandQueue]
   /// The reactor that carries out what concerns no single connection.
   private let home: Int
+  /// What keeps notifications back; nil where nothing does.
+  private var barrier: NotifyBarrier?
 
   init(_ queues: [CommandQueue], home: Int) {
     self.queues = queues
     self.home = home
+  }
+
+  /// The same, but with notifications kept back.
+  func behind(_ barrier: NotifyBarrier) -> Outlet {
+    var outlet = self
+    outlet.barrier = barrier
+    return outlet
   }
 
   /// Sends one text message to one connection, as it is. A client of Socket.IO can only be sent events: the text must
@@ -58,6 +67,10 @@ public struct Outlet: Sendable {
   public func notify(clients: [String], data: [UInt8]) { notify(.walkerClients, clients, data) }
 
   private func notify(_ space: Space, _ names: [String], _ data: [UInt8]) {
+    if let barrier {
+      barrier.hit()
+      return
+    }
     for name in names { queues[home].push(.publish(space, name: [UInt8](name.utf8), text: data)) }
   }
 

@@ -30,6 +30,8 @@ final class WalkerCall: Sendable {
     case reports([[UInt8]])
     /// It threw; the sentence is for the client.
     case failed(String)
+    /// It wanted to reach others for somebody who may not.
+    case denied
     /// It took longer than it may.
     case timedOut
     /// The connection that asked has gone: nobody is to be told.
@@ -43,23 +45,31 @@ final class WalkerCall: Sendable {
   /// What a client is told when the connection or the gateway has as many calls as are allowed.
   static let tooMany = "Too many calls"
 
+  /// What a client is told of what it may not do.
+  static let denied = "Permission denied"
+
   private let handler: Handler
   private let runs: HandlerRuns
   private let call: Call
   private let reports: Lock<[[UInt8]]>
+  /// Nil for who may reach others.
+  private let barrier: NotifyBarrier?
 
   /// A run of `walker` with a context that has been checked. `connection` is nil for a request, `root` for the public
-  /// user.
+  /// user. Without `mayNotify` what it sends to users, channels and clients reaches nobody, and it fails.
   init(
     _ walker: Walker, name: String, connection: ConnectionID?, root: String?, context: [UInt8], outlet: Outlet,
-    runs: HandlerRuns
+    mayNotify: Bool, runs: HandlerRuns
   ) {
+    let barrier = mayNotify ? nil : NotifyBarrier()
+    self.barrier = barrier
     let reports = Lock<[[UInt8]]>([])
     handler = walker.handler
     self.runs = runs
     self.reports = reports
     call = Call(
-      dialect: .walkers, name: name, connection: connection, user: root, context: context, outlet: outlet
+      dialect: .walkers, name: name, connection: connection, user: root, context: context,
+      outlet: barrier.map { outlet.behind($0) } ?? outlet
     ) { _, json in
       reports.withLock { $0.append(json) }
     }
@@ -69,6 +79,7 @@ final class WalkerCall: Sendable {
   func run() async -> Outcome {
     do {
       try await runs.run(handler, call)
+      if barrier?.wasHit == true { return .denied }
       return .reports(reports.withLock { $0 })
     } catch HandlerError.rejected(let text) {
       return .failed(text)
@@ -91,6 +102,7 @@ final class WalkerCall: Sendable {
       if !wantsResponse { return nil }
       WalkersEncoder.appendResult(reports: reports, to: &text)
     case .failed(let sentence): WalkersEncoder.appendFailure(sentence, to: &text)
+    case .denied: WalkersEncoder.appendDenial(.mayNotSend, walker: Span(), to: &text)
     case .timedOut: WalkersEncoder.appendFailure(timeout, to: &text)
     case .abandoned: return nil
     }

@@ -79,11 +79,8 @@ struct SocketIOChannel: Sendable {
   }
 
   /// Tells the client that its event failed.
-  func fail(_ error: any Error, isChat: Bool) {
-    guard let message = EventsReply.failureText(error) else { return }
-    var body = ByteBuffer(capacity: 64)
-    EventsEncoder.appendError(message.utf8.span, to: &body)
-    emit(isChat ? "ai:response:error" : "error", body.bytes.array)
+  func fail(_ error: any Error, _ call: Call) {
+    if let failure = EventsReply.failure(error, of: call) { emit(failure.event, failure.body) }
   }
 
   private func send(_ text: [UInt8], _ attachments: [[UInt8]] = []) {

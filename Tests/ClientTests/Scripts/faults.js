@@ -209,6 +209,12 @@ export async function brokenReplies(context) {
   await refused(failing.next(), library.ServerError, 'the failure');
   equal((await failing.next()).done, true, 'and then the end');
 
+  const left = client.aiChat('left');
+  await soon(left.next(), 'the first chunk');
+  await left.return();
+  const other = client.aiChat('later');
+  equal(await soon(other.text(), 'a reply'), 'fine', 'the failure of a reply that was left is about no other');
+
   const both = [client.aiChat('first').text(), client.aiChat('second').text()];
   equal(await soon(Promise.all(both), 'two replies'), ['1 2', 'one two'], 'told apart by their numbers');
 

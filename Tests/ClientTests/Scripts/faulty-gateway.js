@@ -19,6 +19,8 @@ const WELCOME = { type: 'connected', message: 'Welcome', userId: 'tester' };
 const REPLIES = {
   cut: [['start', 'a'], ['chunk', 'a', 'half'], 'drop'],
   refused: [['error', undefined, 'Message is required']],
+  left: [['start', 'e'], ['chunk', 'e', 'half ']],
+  later: [['error', 'e', 'the model is away'], ['start', 'f'], ['chunk', 'f', 'fine'], ['complete', 'f', 'fine']],
   failing: [['start', 'b'], ['chunk', 'b', 'half '], ['error', undefined, 'the model is away']],
   first: [['start', 'c'], ['chunk', 'c', '1 ']],
   second: [['start', 'd'], ['chunk', 'd', 'one '], ['chunk', 'c', '2'], ['complete', 'c', '1 2'], ['chunk', 'd', 'two'],

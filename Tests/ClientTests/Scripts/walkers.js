@@ -63,6 +63,29 @@ export async function walkers(context) {
   await Promise.all([user, guest, doubtful].map((client) => client.close()));
 }
 
+/** A gateway whose public may only receive. */
+export async function walkersReceive(context) {
+  const { library, control } = context;
+  const token = await control('walkerToken');
+  const [user, guest] = [clientOf(context, { token, channelId: 'room' }), clientOf(context, { channelId: 'room' })];
+  await soon(Promise.all([user.connect(), guest.connect()]), 'the ids');
+  const chats = new Record();
+  user.onType('chat', (data) => chats.take(data.n));
+  guest.onType('chat', (data) => chats.take(data.n));
+  const failed = next(guest, 'error');
+  const run = guest.runWalker('your_event_name', { val: 1 }).catch((error) => error);
+  await guest.notifyChannels(['room'], { type: 'chat', data: { n: 1 } });
+  equal((await soon(failed, 'a refusal')).message, 'Permission denied', 'a refusal of what was sent');
+  equal((await run).message, 'Event your_event_name requires to be authenticated!', 'and not of the walker');
+  await user.notifyChannels(['room'], { type: 'chat', data: { n: 2 } });
+  await chats.until(2, 'what a user sends');
+  equal(chats.values, [2, 2], 'and nothing else');
+  await soon(guest.changeUser(token), 'a login');
+  await guest.notifyChannels(['room'], { type: 'chat', data: { n: 3 } });
+  await chats.until(4, 'what the new user sends');
+  await Promise.all([user, guest].map((client) => client.close()));
+}
+
 /** The gateway is killed and comes back under the client. */
 export async function walkersRestart(context) {
   const { library, control } = context;

@@ -8,6 +8,7 @@ Prints its port; ends with its standard input. What it does stands in the last m
   bytes          a stream in pieces of one byte     long     an event that never ends
   flood          a word of 4 KB, again and again    whole    an answer that is not streamed
   status N       an error status                    garbage, html, nojson, notutf8  something else
+  raw TEXT       a stream of just that text         rawjson TEXT  an answer that is not streamed, just that text
 """
 import asyncio
 import json
@@ -58,6 +59,10 @@ class Stream:
 
 async def stream(reader, writer, command, arguments):
     out = Stream(reader, writer)
+    if command == "raw":
+        await out.send(" ".join(arguments).encode())
+        out.end()
+        return
     count = int(arguments[0]) if arguments else 0
     await out.send(b": welcome\n\n" + event(""))
     if command == "live":
@@ -131,6 +136,8 @@ async def respond(reader, writer, path, body):
     elif command == "whole":
         message = {"role": "assistant", "content": "all at once"}
         answer(writer, 200, json.dumps({"choices": [{"message": message, "finish_reason": "stop"}]}).encode())
+    elif command == "rawjson":
+        answer(writer, 200, " ".join(arguments).encode())
     elif command == "never":
         if await reader.read(1) == b"":
             raise Gone

@@ -22,7 +22,7 @@ struct ChatHandler: Sendable {
 
   private func run(_ call: Call) async throws {
     guard let request = Self.request(call) else {
-      Self.fail(call, "Message is required")
+      call.reply(event: ChatFailure.event, ChatFailure.body("Message is required", messageId: nil))
       return
     }
     let answer = Answer(call)
@@ -35,7 +35,7 @@ struct ChatHandler: Sendable {
       if let error = error as? HandlerError, error == .disconnected { return }
       if responder is OpenAIResponder { call.noteLogged() }
       call.noteTold(error)
-      Self.fail(call, Self.text(of: error))
+      answer.fail(Self.text(of: error))
       return
     }
     answer.complete()
@@ -65,12 +65,6 @@ struct ChatHandler: Sendable {
     }
   }
 
-  private static func fail(_ call: Call, _ text: String) {
-    var body = ByteBuffer(capacity: 64)
-    EventsEncoder.appendError(text.utf8.span, to: &body)
-    call.reply(event: "ai:response:error", body.bytes.array)
-  }
-
   /// One answer on its way.
   private final class Answer: Sendable {
     private let call: Call
@@ -90,7 +84,7 @@ struct ChatHandler: Sendable {
       let id = id
       var body = ByteBuffer(capacity: 64)
       EventsEncoder.appendChatStart(messageId: id.span, to: &body)
-      call.reply(event: "ai:response:start", body.bytes.array)
+      call.reply(event: ChatFailure.startEvent, body.bytes.array)
     }
 
     func add(_ chunk: String) async throws {
@@ -114,6 +108,11 @@ struct ChatHandler: Sendable {
       var body = ByteBuffer(capacity: 64 + text.count)
       EventsEncoder.appendChatComplete(messageId: id.span, text.span, to: &body)
       call.reply(event: "ai:response:complete", body.bytes.array)
+    }
+
+    /// The answer ends here; its start has given it a name.
+    func fail(_ text: String) {
+      call.reply(event: ChatFailure.event, ChatFailure.body(text, messageId: call.messageId))
     }
   }
 }

@@ -48,7 +48,8 @@ struct OpenAIResponder: ChatResponder {
       try await stream(response.body, emit)
     case "application/json":
       var answer = OpenAIAnswer()
-      try await emit(try answer.text(ofWhole: try await whole(response.body)))
+      let text = try answer.text(ofWhole: try await whole(response.body)) + answer.end()
+      try await emit(text)
     default:
       throw CourierError.badResponse("neither an event stream nor JSON")
     }
@@ -59,17 +60,21 @@ struct OpenAIResponder: ChatResponder {
   private func stream(_ body: CourierBody, _ emit: @Sendable (String) async throws -> Void) async throws {
     var events = EventStream(eventBytesMax: Limits.aiEventBytesMax)
     var answer = OpenAIAnswer()
-    for try await piece in body {
+    reading: for try await piece in body {
       let complete: [ServerSentEvent]
       do { complete = try events.feed(piece) } catch { throw CourierError.tooLarge }
       for event in complete {
         let text = try answer.text(of: event)
         if !text.isEmpty { try await emit(text) }
-        if answer.isOver { return }
+        if answer.isOver { break reading }
       }
     }
-    // Some services end without saying so.
-    if !answer.isFinished { throw CourierError.interrupted("the stream ends in the middle") }
+    if !answer.isOver, let last = events.finish() {
+      let text = try answer.text(ofLast: last)
+      if !text.isEmpty { try await emit(text) }
+    }
+    let rest = try answer.end()
+    if !rest.isEmpty { try await emit(rest) }
   }
 
   private func whole(_ body: CourierBody) async throws(CourierError) -> [UInt8] {
