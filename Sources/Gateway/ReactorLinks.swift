@@ -10,7 +10,7 @@ import EventLoop
 struct ReactorLinks: ~Copyable {
   private var links: FixedArray<ShardLinks?>
 
-  init(count: Int) {
+  init(count: Int, ringCapacity: Int = Limits.ringCapacity) {
     // Ends by [from][to]; each is taken once.
     var producers = FixedArray<FixedArray<RingProducer<Post>?>>(count: count) { _ in
       FixedArray(count: count) { _ in nil }
@@ -21,7 +21,7 @@ struct ReactorLinks: ~Copyable {
     for from in 0..<count {
       for to in 0..<count {
         // A reactor's ring to itself is never used.
-        var ends = RingBuffer.make(of: Post.self, capacity: from == to ? 1 : Limits.ringCapacity)
+        var ends = RingBuffer.make(of: Post.self, capacity: from == to ? 1 : ringCapacity)
         producers[from][to] = ends.producer.take()
         consumers[to][from] = ends.consumer.take()
       }

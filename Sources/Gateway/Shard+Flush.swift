@@ -10,7 +10,7 @@ extension Shard where Kernel: ~Copyable {
     flushDirty(&gather)
     outbox.endTurn()
     adoptedBytes = 0
-    if outbox.waitingBytes > Limits.waitingBytesMax { relieve() }
+    if outbox.waitingBytes > shared.bounds.waitingBytesMax { relieve() }
   }
 
   /// Flushes before the turn is over when it has queued so much that the log would fall out of the cache.

@@ -34,6 +34,16 @@ struct ListenerState: Sendable {
   }
 }
 
+/// Bounds of the design as values, so that a test can have them small and reach them.
+struct SharedBounds: Sendable {
+  /// Bytes of outgoing chunks that slow subscribers may keep alive.
+  var waitingBytesMax = Limits.waitingBytesMax
+  /// Bytes of posts that may be on their way to one reactor.
+  var postBytesMax = 67_108_864
+
+  init() {}
+}
+
 /// The read-only settings and shared atomics of one gateway.
 final class SharedState: Sendable {
   let configuration: Configuration
@@ -79,6 +89,8 @@ final class SharedState: Sendable {
   let deflateThresholdBytes: Int
   /// Connections the gateway may hold; past it requests are answered 503.
   let connectionsMax: Int
+  /// What is bounded for all reactors alike.
+  let bounds: SharedBounds
 
   /// Connections of all reactors. Relaxed: only a count.
   private let connectionCount = Atomic<Int>(0)
@@ -93,13 +105,14 @@ final class SharedState: Sendable {
 
   init(
     configuration: Configuration, logger: Logger, listeners: [ListenerState], doorbells: [Doorbell],
-    connectionsMax: Int, extensions: Extensions = Extensions()
+    connectionsMax: Int, extensions: Extensions = Extensions(), bounds: SharedBounds = SharedBounds()
   ) throws {
     self.configuration = configuration
     self.logger = logger
     self.listeners = listeners
     self.doorbells = doorbells
     self.connectionsMax = connectionsMax
+    self.bounds = bounds
     limits = configuration.limits
     reactorCount = doorbells.count
     interest = Interest()
