@@ -12,6 +12,10 @@ struct WorldProfile {
   var isWide = false
   /// Longest ordinary delay on the way, in nanoseconds.
   var delayMax: UInt64 = 2_000_000
+  /// Writes in a thousand that find less room than there is.
+  var shortWrites = 60
+  /// What things cost.
+  var prices = WorldPrices()
 }
 
 final class SimulatedWorld {
@@ -55,8 +59,15 @@ final class SimulatedWorld {
   /// The real ones, one for each reactor: other threads' commands ring them too.
   let doorbells: [Doorbell]
   var collected: [Collected]
+  /// The turn that each reactor is in or was last in, and its mail.
+  var turns: [SimulatedTurn]
+  var mail: [SimulatedMail] = []
+  /// Connections that reactors have closed since somebody last looked.
+  var closed: [SimulatedSocket] = []
   /// Lets other reactors run in the middle of what one does about its doorbell.
   var interleave: ((_ except: Int, _ preferred: Int?) -> Void)?
+  /// Gives a reactor work that makes it late.
+  var company: ((_ reactor: Int) -> Void)?
 
   init(reactorCount: Int, profile: WorldProfile, random: SimulationRandom) throws {
     self.random = random
@@ -66,6 +77,7 @@ final class SimulatedWorld {
     listening = Array(repeating: [], count: reactorCount)
     doorbells = try (0..<reactorCount).map { _ in try Doorbell() }
     collected = Array(repeating: Collected(), count: reactorCount)
+    turns = Array(repeating: SimulatedTurn(), count: reactorCount)
   }
 
   /// Records what went wrong first.
@@ -176,6 +188,12 @@ final class SimulatedWorld {
     return nil
   }
 
+  /// The connection behind a descriptor, if there is one.
+  func peek(_ fd: Int32) -> SimulatedSocket? {
+    if fd >= 0, Int(fd) < descriptors.count, case .socket(let socket) = descriptors[Int(fd)] { return socket }
+    return nil
+  }
+
   func backlog(_ fd: Int32) -> Int? {
     if fd >= 0, Int(fd) < descriptors.count, case .listener(let queue) = descriptors[Int(fd)] { return queue }
     fail("accept on descriptor \(fd), which is no listener")
@@ -234,6 +252,7 @@ final class SimulatedWorld {
       batch.events.insert(nil, at: random.below(batch.events.count + 1))
     }
     collected[reactor] = batch
+    beginTurn(reactor)
     note(1, reactor, batch.events.count)
     return batch.events.count
   }
@@ -251,11 +270,12 @@ final class SimulatedWorld {
   /// A client connects to one of the reactors' listeners, or to the shared one.
   func connect(to queue: Int? = nil) -> SimulatedSocket {
     socketCount += 1
+    let queue = queue ?? random.below(backlogs.count)
     let socket = SimulatedSocket(
-      id: socketCount, upCapacity: profile.isWide ? 4_194_304 : 64 + random.skewed(profile.upCapacityMax),
+      id: socketCount, listener: queue < reactorCount ? 0 : 1, upCapacity: profile.isWide ? 4_194_304 : 64 + random.skewed(profile.upCapacityMax),
       downCapacity: profile.isWide ? 2_097_152 : 64 + random.skewed(profile.downCapacityMax))
     sockets.append(socket)
-    backlogs[queue ?? random.below(backlogs.count)].append(socket)
+    backlogs[queue].append(socket)
     return socket
   }
 
