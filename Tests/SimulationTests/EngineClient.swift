@@ -155,7 +155,7 @@ final class EngineClient {
     wire.compose(
       "GET /socket.io/?EIO=4&transport=websocket" + (sid.isEmpty ? "" : "&sid=" + sid)
         + " HTTP/1.1\r\nHost: gateway\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-        + (world.random.perMille(750) ? "Sec-WebSocket-Extensions: \(world.random.pick(ClientDeflate.offers))\r\n" : "")
+        + (world.random.perMille(900) ? "Sec-WebSocket-Extensions: \(world.random.pick(ClientDeflate.offers))\r\n" : "")
         + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
     return wire
   }
@@ -163,7 +163,7 @@ final class EngineClient {
   /// What the protocol wants to be done next.
   private func doDuties(_ visit: EngineVisit) {
     if visit.upgrade == .pausing, visit.poll == nil, visit.post == nil, let webSocket = visit.webSocket {
-      webSocket.compose(frame: "5")
+      webSocket.compose(frame: "5", odds: 900)
       visit.upgrade = .none
       visit.isOnWebSocket = true
       upgrades += 1
@@ -171,10 +171,7 @@ final class EngineClient {
       if world.hasFaults { for _ in 0..<world.random.below(4) { echo(visit) } }
       compose(visit.queue, on: webSocket)
       visit.queue = []
-      if world.hasFaults && world.random.perMille(600) {
-        world.company?(webSocket.socket.reactor)
-        webSocket.hand()
-      }
+      if world.hasFaults { crowd(webSocket) }
     }
     if visit.isOnWebSocket, let webSocket = visit.webSocket, webSocket.isWebSocket {
       compose(visit.queue, on: webSocket)
@@ -195,6 +192,15 @@ final class EngineClient {
       wire.compose(request("POST", visit.sid, body: body))
       visit.post = wire
     }
+  }
+
+  /// Hands over what a connection has composed together with what keeps its reactor busy.
+  private func crowd(_ wire: EngineWire) {
+    world.isSwift = true
+    defer { world.isSwift = false }
+    world.company?(wire.socket.reactor)
+    world.isCrowded[wire.socket.reactor] = true
+    wire.hand()
   }
 
   /// Packets as frames; some are large once they are decompressed.
@@ -344,14 +350,14 @@ final class EngineClient {
     guard world.hasFaults else { return }
     switch world.random.below(1000) {
     case 0..<250: echo(visit)
-    case 250..<290 where visit.isWelcome && visit.isPolling && visit.upgrade == .none:
+    case 250..<330 where visit.isWelcome && visit.isPolling && visit.upgrade == .none:
       visit.upgrade = .connecting
       visit.probes += 1
       visit.webSocket = open(visit, upgrade: visit.sid)
-    case 290..<350 where visit.upgrade == .connecting || visit.upgrade == .probing:
+    case 330..<360 where visit.upgrade == .connecting || visit.upgrade == .probing:
       // What the gateway has heard of it is the network's secret: polling goes on.
       abandonProbe(visit)
-    case 350..<370:
+    case 360..<370:
       let idle = visit.wires.filter { $0 !== visit.poll && $0 !== visit.post && $0 !== visit.webSocket }
       if let wire = idle.first(where: { !$0.isEnded }) { wire.end() }
     case 370..<372: leave()

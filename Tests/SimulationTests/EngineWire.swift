@@ -49,11 +49,11 @@ final class EngineWire {
 
   /// A text frame, or several, compressed or not. A text that is random in itself is not compressed: how long it would
   /// be is not the seed's.
-  func compose(frame text: String, isRandom: Bool = false, isDense: Bool = false) {
+  func compose(frame text: String, isRandom: Bool = false, isDense: Bool = false, odds: Int = 600) {
     if outgoing.isEmpty { outgoingSince = world.now }
     var bytes = Array(text.utf8)
     var isCompressed = false
-    if let deflate, !isRandom, isDense || world.random.perMille(600) {
+    if let deflate, !isRandom, isDense || world.random.perMille(odds) {
       bytes = deflate.compress(bytes, cuts: world.random.perMille(200) ? [world.random.below(bytes.count)] : [])
       isCompressed = true
     }
@@ -101,7 +101,7 @@ final class EngineWire {
     for line in head.split(separator: "\r\n") {
       if line.hasPrefix("Content-Length: ") { length = Int(line.dropFirst(16)) ?? 0 }
       if line.hasPrefix("Sec-WebSocket-Extensions: ") {
-        deflate = ClientDeflate(answer: line.dropFirst(26), level: world.random.pick([0, 1, 6]))
+        deflate = ClientDeflate(answer: line.dropFirst(26), level: world.random.pick([1, 6, 9]))
         socket.isCompressing = true
       }
     }

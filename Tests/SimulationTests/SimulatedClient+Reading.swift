@@ -57,7 +57,7 @@ extension SimulatedClient {
       if !head.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n") { world.fail("\(session): wrong accept key in \(head)") }
       session.phase = session.phase == .handshake ? .open : session.phase
       if let line = head.split(separator: "\r\n").first(where: { $0.hasPrefix("Sec-WebSocket-Extensions: ") }) {
-        session.deflate = ClientDeflate(answer: line.dropFirst(26), level: world.random.pick([0, 1, 6]))
+        session.deflate = ClientDeflate(answer: line.dropFirst(26), level: world.random.pick([1, 6, 9]))
         session.socket.isCompressing = true
       }
       if (session.deflate != nil) != (session.offersDeflate && plan.configuration.compression.enabled) {

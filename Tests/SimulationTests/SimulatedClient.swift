@@ -91,7 +91,7 @@ final class SimulatedClient {
   }
 
   private func connect() {
-    let socket = world.connect()
+    let socket = world.connect(to: isWatcher && number < plan.reactorCount ? number : nil)
     if isWatcher {
       socket.isGreedy = true
       socket.down.capacity = 4_194_304
@@ -108,7 +108,7 @@ final class SimulatedClient {
     world.note(21, number, session.id)
     var prefix = ProxyPrefix.make(for: socket, plan, world)
     var request = "GET \(plan.path)?token=\(SimulationPlan.token(number)) HTTP/1.1\r\nHost: gateway\r\nConnection: Upgrade\r\n"
-    if world.random.perMille(700) {
+    if isWatcher || world.random.perMille(700) {
       session.offersDeflate = true
       request += "Sec-WebSocket-Extensions: \(world.random.pick(ClientDeflate.offers))\r\n"
     }

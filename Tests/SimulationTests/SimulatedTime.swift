@@ -86,7 +86,8 @@ final class SimulatedMail {
 extension SimulatedWorld {
   /// A turn begins.
   func beginTurn(_ reactor: Int) {
-    turns[reactor] = SimulatedTurn(startedAt: now, isUnsteady: random.perMille(500))
+    turns[reactor] = SimulatedTurn(startedAt: now, isUnsteady: isCrowded[reactor] || random.perMille(500))
+    isCrowded[reactor] = false
   }
 
   /// A reactor works for so long.
@@ -108,7 +109,7 @@ extension SimulatedWorld {
   /// A look at the clock within a turn. In some turns it has lasted so long at times that what can wait must.
   func look(_ reactor: Int) -> UInt64 {
     settleMail(reactor)
-    if turns[reactor].isUnsteady && random.below(3) == 0 { advance(by: WorldPrices.stolen) }
+    if turns[reactor].isUnsteady && random.below(2) == 0 { advance(by: WorldPrices.stolen) }
     return now
   }
 }

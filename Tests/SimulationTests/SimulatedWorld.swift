@@ -39,6 +39,8 @@ final class SimulatedWorld {
   /// Counts everything that clients do or see: the order that the oracle reasons with.
   private(set) var sequence = 0
   let profile: WorldProfile
+  /// Nothing takes any time on its way.
+  var isSwift = false
   /// Whether faults are on.
   var hasFaults = true
   private(set) var failure: String?
@@ -68,6 +70,8 @@ final class SimulatedWorld {
   var interleave: ((_ except: Int, _ preferred: Int?) -> Void)?
   /// Gives a reactor work that makes it late.
   var company: ((_ reactor: Int) -> Void)?
+  /// Reactors whose next turn is likely to be late.
+  var isCrowded: [Bool]
 
   init(reactorCount: Int, profile: WorldProfile, random: SimulationRandom) throws {
     self.random = random
@@ -78,6 +82,7 @@ final class SimulatedWorld {
     doorbells = try (0..<reactorCount).map { _ in try Doorbell() }
     collected = Array(repeating: Collected(), count: reactorCount)
     turns = Array(repeating: SimulatedTurn(), count: reactorCount)
+    isCrowded = Array(repeating: false, count: reactorCount)
   }
 
   /// Records what went wrong first.
@@ -112,7 +117,7 @@ final class SimulatedWorld {
 
   /// How long the next piece is on its way.
   func delay() -> UInt64 {
-    guard hasFaults else { return 0 }
+    guard hasFaults && !isSwift else { return 0 }
     if random.perMille(3) { return UInt64(random.below(300_000_000)) }
     return random.perMille(400) ? 0 : UInt64(random.skewed(Int(profile.delayMax)))
   }

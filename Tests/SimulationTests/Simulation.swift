@@ -188,8 +188,8 @@ final class Simulation {
   /// Gives a reactor messages that make it late.
   private func company(_ reactor: Int) {
     for client in clients {
-      guard let session = client.session, session.socket.reactor == reactor, session.isAlive, !client.isWatcher,
-        session.outgoing.isEmpty, world.now >= client.stalledUntil
+      guard let session = client.session, session.socket.reactor == reactor, session.isAlive,
+        session.outgoing.count < 1_024, world.now >= client.stalledUntil
       else { continue }
       client.bomb(session)
       client.step(mayAct: false)

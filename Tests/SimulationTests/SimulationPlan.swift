@@ -72,8 +72,10 @@ struct SimulationPlan {
       isHeavy
       ? random.within(1...3)
       : isBursty ? random.within(2...3) : random.within(hasEngineClients || isPinning ? 2...4 : 1...4)
-    clientCount = isHeavy || isBursty || isPinning ? random.within(7...10) : random.within(3...14)
-    watcherCount = random.within(1...2)
+    let hasRoles = isHeavy || isBursty || isPinning
+    clientCount = hasRoles ? random.within(7...10) : random.within(hasEngineClients ? 6...14 : 3...14)
+    // One on each reactor where there are Socket.IO clients, so that there is one to keep it busy.
+    watcherCount = hasEngineClients ? reactorCount : random.within(1...2)
     proxies = [random.perMille(250), random.perMille(250)]
     ringCapacity = isBursty ? Limits.ringCapacity : 16 << random.below(7)
     waitingBytesMax = isPinning ? 1_048_576 : Limits.waitingBytesMax
@@ -97,7 +99,7 @@ struct SimulationPlan {
     profile.delayMax = UInt64(random.pick([100_000, 2_000_000, 20_000_000]))
     world = profile
     var configuration = Configuration()
-    configuration.compression.enabled = random.perMille(850)
+    configuration.compression.enabled = hasEngineClients || random.perMille(850)
     configuration.compression.contextTakeover = random.perMille(400)
     // What an Engine.IO session is told of itself is random: compressed, its length would be.
     configuration.compression.thresholdBytes = hasEngineClients ? 512 : random.pick([16, 64, 256])
