@@ -4,7 +4,8 @@
 enum ClientWire {
   struct Frame {
     let opcode: UInt8
-    let payload: [UInt8]
+    var payload: [UInt8]
+    var isCompressed = false
   }
 
   enum Reading {
@@ -14,8 +15,10 @@ enum ClientWire {
   }
 
   /// A masked frame.
-  static func frame(_ opcode: UInt8, _ payload: ArraySlice<UInt8>, isFinal: Bool = true, mask: UInt32) -> [UInt8] {
-    var out: [UInt8] = [(isFinal ? 0x80 : 0) | opcode]
+  static func frame(
+    _ opcode: UInt8, _ payload: ArraySlice<UInt8>, isFinal: Bool = true, isCompressed: Bool = false, mask: UInt32
+  ) -> [UInt8] {
+    var out: [UInt8] = [(isFinal ? 0x80 : 0) | (isCompressed ? 0x40 : 0) | opcode]
     let count = payload.count
     if count < 126 {
       out.append(0x80 | UInt8(count))
@@ -40,12 +43,13 @@ enum ClientWire {
   }
 
   /// Reads a server's frame at `start`: unmasked, whole messages only, lengths in their shortest form.
-  static func read(_ bytes: [UInt8], at start: Int) -> Reading {
+  static func read(_ bytes: [UInt8], at start: Int, _ deflate: ClientDeflate? = nil) -> Reading {
     let available = bytes.count - start
     if available < 2 { return .incomplete }
     let first = bytes[start]
     let opcode = first & 15
-    if first & 0x70 != 0 { return .wrong("reserved bits") }
+    let isCompressed = first & 0x40 != 0
+    if first & 0x30 != 0 || (isCompressed && (deflate == nil || opcode >= 8)) { return .wrong("reserved bits") }
     if first & 0x80 == 0 { return .wrong("a fragment") }
     if ![1, 8, 9, 10].contains(opcode) { return .wrong("opcode \(opcode)") }
     if bytes[start + 1] & 0x80 != 0 { return .wrong("a masked frame") }
@@ -64,8 +68,12 @@ enum ClientWire {
     }
     if opcode >= 8 && length > 125 { return .wrong("a long control frame") }
     if available < header + length { return .incomplete }
-    let payload = Array(bytes[(start + header)..<(start + header + length)])
-    return .frame(Frame(opcode: opcode, payload: payload), length: header + length)
+    var payload = Array(bytes[(start + header)..<(start + header + length)])
+    if isCompressed {
+      guard let message = deflate?.decompress(payload) else { return .wrong("what does not decompress") }
+      payload = message
+    }
+    return .frame(Frame(opcode: opcode, payload: payload, isCompressed: isCompressed), length: header + length)
   }
 }
 

@@ -29,6 +29,8 @@ final class EngineVisit: CustomStringConvertible {
   var queue: [String] = []
   /// Whether the namespace was joined, and the welcome has come.
   var isJoined = false
+  /// The id of its socket, by which it is told what was carried out in its name.
+  var socketId = ""
   var isWelcome = false
   var echoesSent = 0
   var echoesAnswered = 0
@@ -58,6 +60,7 @@ final class EngineVisit: CustomStringConvertible {
 }
 
 final class EngineClient {
+  private let number: Int
   private let world: SimulatedWorld
   private let plan: SimulationPlan
   /// A session token of the events dialect.
@@ -71,7 +74,8 @@ final class EngineClient {
   /// Echoes that are under way at a time: a backlog that the gateway calls slow would be the client's own doing.
   private static let echoesMax = 8
 
-  init(world: SimulatedWorld, plan: SimulationPlan, token: String) {
+  init(number: Int, world: SimulatedWorld, plan: SimulationPlan, token: String) {
+    self.number = number
     self.world = world
     self.plan = plan
     self.token = token
@@ -124,6 +128,7 @@ final class EngineClient {
 
   private func connect(_ visit: EngineVisit) -> EngineWire {
     let wire = EngineWire(world: world)
+    wire.compose(prefix: ProxyPrefix.make(for: wire.socket, plan, world))
     visit.wires.append(wire)
     return wire
   }
@@ -150,6 +155,7 @@ final class EngineClient {
     wire.compose(
       "GET /socket.io/?EIO=4&transport=websocket" + (sid.isEmpty ? "" : "&sid=" + sid)
         + " HTTP/1.1\r\nHost: gateway\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        + (world.random.perMille(900) ? "Sec-WebSocket-Extensions: \(world.random.pick(ClientDeflate.offers))\r\n" : "")
         + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
     return wire
   }
@@ -157,13 +163,18 @@ final class EngineClient {
   /// What the protocol wants to be done next.
   private func doDuties(_ visit: EngineVisit) {
     if visit.upgrade == .pausing, visit.poll == nil, visit.post == nil, let webSocket = visit.webSocket {
-      webSocket.compose(frame: "5")
+      webSocket.compose(frame: "5", odds: 900)
       visit.upgrade = .none
       visit.isOnWebSocket = true
       upgrades += 1
+      // What lies behind the packet in the same bytes, while others keep the reactor busy.
+      if world.hasFaults { for _ in 0..<world.random.below(4) { echo(visit) } }
+      compose(visit.queue, on: webSocket)
+      visit.queue = []
+      if world.hasFaults { crowd(webSocket) }
     }
     if visit.isOnWebSocket, let webSocket = visit.webSocket, webSocket.isWebSocket {
-      for packet in visit.queue { webSocket.compose(frame: packet) }
+      compose(visit.queue, on: webSocket)
       visit.queue = []
       return
     }
@@ -180,6 +191,27 @@ final class EngineClient {
       let wire = idleWire(visit)
       wire.compose(request("POST", visit.sid, body: body))
       visit.post = wire
+    }
+  }
+
+  /// Hands over what a connection has composed together with what keeps its reactor busy.
+  private func crowd(_ wire: EngineWire) {
+    world.isSwift = true
+    defer { world.isSwift = false }
+    world.company?(wire.socket.reactor)
+    world.isCrowded[wire.socket.reactor] = true
+    wire.hand()
+  }
+
+  /// Packets as frames; some are large once they are decompressed.
+  private func compose(_ packets: [String], on wire: EngineWire) {
+    for packet in packets {
+      if packet.hasPrefix("42"), wire.deflate != nil, world.random.perMille(80) {
+        let spaces = String(repeating: " ", count: world.random.within(20_000...60_000))
+        wire.compose(frame: packet.dropLast() + spaces + "]", isDense: true)
+      } else {
+        wire.compose(frame: packet, isRandom: packet.hasPrefix("40"))
+      }
     }
   }
 
@@ -249,15 +281,20 @@ final class EngineClient {
   }
 
   private func receive(_ visit: EngineVisit, message: Substring) {
+    let expected = echo(visit.number, visit.echoesAnswered)
     if message.hasPrefix(#"0{"sid":""#) && !visit.isJoined {
       visit.isJoined = true
+      visit.socketId = String(message.dropFirst(9).prefix { $0 != "\"" })
     } else if message.hasPrefix(#"2["connected",{"#) && visit.isJoined && !visit.isWelcome {
       visit.isWelcome = true
-    } else if message.hasPrefix(#"2["echo_response",{"received":\#(visit.echoesAnswered),"#) && visit.isWelcome {
+    } else if message.hasPrefix(#"2["echo_response",{"received":\#(expected),"#) && visit.isWelcome {
+      if message.firstRange(of: #""socketId":"\#(visit.socketId)""#) == nil {
+        world.fail("\(visit): an echo in another one's name: \(message)")
+      }
       visit.echoesAnswered += 1
       echoes += 1
       if visit.echoesAnswered > visit.echoesSent { world.fail("\(visit): more echoes than were sent") }
-    } else if message.hasPrefix(#"2["news","#), let serial = Int(message.dropFirst(9).dropLast()) {
+    } else if message.hasPrefix(#"2["news",{"n":"#), let serial = Int(message.dropFirst(14).prefix { $0 != "," }) {
       if let last = visit.newsReceived.last, serial != last + 1 { world.fail("\(visit): news \(serial) after \(last)") }
       visit.newsReceived.append(serial)
       broadcasts += 1
@@ -313,14 +350,14 @@ final class EngineClient {
     guard world.hasFaults else { return }
     switch world.random.below(1000) {
     case 0..<250: echo(visit)
-    case 250..<290 where visit.isWelcome && visit.isPolling && visit.upgrade == .none:
+    case 250..<330 where visit.isWelcome && visit.isPolling && visit.upgrade == .none:
       visit.upgrade = .connecting
       visit.probes += 1
       visit.webSocket = open(visit, upgrade: visit.sid)
-    case 290..<350 where visit.upgrade == .connecting || visit.upgrade == .probing:
+    case 330..<360 where visit.upgrade == .connecting || visit.upgrade == .probing:
       // What the gateway has heard of it is the network's secret: polling goes on.
       abandonProbe(visit)
-    case 350..<370:
+    case 360..<370:
       let idle = visit.wires.filter { $0 !== visit.poll && $0 !== visit.post && $0 !== visit.webSocket }
       if let wire = idle.first(where: { !$0.isEnded }) { wire.end() }
     case 370..<372: leave()
@@ -332,9 +369,12 @@ final class EngineClient {
   /// Sends the next echo, if not too many are under way.
   func echo(_ visit: EngineVisit) {
     guard visit.isAlive, visit.echoesSent - visit.echoesAnswered < Self.echoesMax else { return }
-    visit.queue.append(#"42["echo",\#(visit.echoesSent)]"#)
+    visit.queue.append(#"42["echo",\#(echo(visit.number, visit.echoesSent))]"#)
     visit.echoesSent += 1
   }
+
+  /// What is echoed says whose it is.
+  private func echo(_ visit: Int, _ serial: Int) -> String { #"{"c":\#(number),"v":\#(visit),"n":\#(serial)}"# }
 
   /// Ends the session by its protocol.
   func leave() {
@@ -356,7 +396,8 @@ final class EngineClient {
 
   /// Fails the run when something that was due has not come.
   func checkNothingMissing() {
-    guard let visit, !isExcused(visit) else { return }
+    // Whoever lives misses nothing, however late anything was.
+    guard let visit, !visit.isLeaving, !visit.isStopping else { return }
     if !visit.isWelcome { world.fail("\(visit): not welcome") }
     if visit.upgrade != .none { world.fail("\(visit): the upgrade does not end") }
     if visit.echoesAnswered != visit.echoesSent { world.fail("\(visit): echoes are missing") }

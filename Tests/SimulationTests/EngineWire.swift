@@ -13,6 +13,8 @@ final class EngineWire {
   /// Whether it carries frames from now on.
   var isWebSocket = false
   private(set) var isEnded = false
+  /// What came of asking for compression.
+  private(set) var deflate: ClientDeflate?
 
   init(world: SimulatedWorld) {
     self.world = world
@@ -42,10 +44,24 @@ final class EngineWire {
     outgoing += Array(text.utf8)
   }
 
-  /// A text frame.
-  func compose(frame text: String) {
+  /// What a proxy writes before everything else.
+  func compose(prefix bytes: [UInt8]) { outgoing += bytes }
+
+  /// A text frame, or several, compressed or not. A text that is random in itself is not compressed: how long it would
+  /// be is not the seed's.
+  func compose(frame text: String, isRandom: Bool = false, isDense: Bool = false, odds: Int = 600) {
     if outgoing.isEmpty { outgoingSince = world.now }
-    outgoing += ClientWire.frame(1, Array(text.utf8)[...], mask: UInt32(truncatingIfNeeded: world.random.next()))
+    var bytes = Array(text.utf8)
+    var isCompressed = false
+    if let deflate, !isRandom, isDense || world.random.perMille(odds) {
+      bytes = deflate.compress(bytes, cuts: world.random.perMille(200) ? [world.random.below(bytes.count)] : [])
+      isCompressed = true
+    }
+    let mask = UInt32(truncatingIfNeeded: world.random.next())
+    let cut = world.random.perMille(150) ? world.random.below(bytes.count) : bytes.count
+    outgoing += ClientWire.frame(
+      1, bytes[..<cut], isFinal: cut == bytes.count, isCompressed: isCompressed, mask: mask)
+    if cut < bytes.count { outgoing += ClientWire.frame(0, bytes[cut...], mask: ~mask) }
   }
 
   /// Gives the network what it takes, and takes what it has.
@@ -55,12 +71,13 @@ final class EngineWire {
     let limit = world.hasFaults && world.random.perMille(500) ? 1 + world.random.skewed(2_048) : 1 << 20
     let bytes = socket.down.read(limit, now: world.now)
     if !bytes.isEmpty {
-      socket.noteRoom()
+      socket.noteRoom(now: world.now)
       incoming += bytes
     }
   }
 
-  private func hand() {
+  /// Gives the network what it takes.
+  func hand() {
     if outgoing.isEmpty || socket.up.isEnded { return }
     latenessMax = max(latenessMax, world.now - outgoingSince)
     if socket.isServerClosed {
@@ -81,8 +98,12 @@ final class EngineWire {
     let head = String(decoding: incoming[..<end], as: UTF8.self)
     let status = Int(head.split(separator: " ").dropFirst().first ?? "") ?? 0
     var length = 0
-    for line in head.split(separator: "\r\n") where line.hasPrefix("Content-Length: ") {
-      length = Int(line.dropFirst(16)) ?? 0
+    for line in head.split(separator: "\r\n") {
+      if line.hasPrefix("Content-Length: ") { length = Int(line.dropFirst(16)) ?? 0 }
+      if line.hasPrefix("Sec-WebSocket-Extensions: ") {
+        deflate = ClientDeflate(answer: line.dropFirst(26), level: world.random.pick([1, 6, 9]))
+        socket.isCompressing = true
+      }
     }
     guard incoming.count >= end + length else { return nil }
     let body = String(decoding: incoming[end..<end + length], as: UTF8.self)
@@ -99,7 +120,7 @@ final class EngineWire {
 
   /// The next frame that has come.
   func takeFrame() -> ClientWire.Frame? {
-    switch ClientWire.read(incoming, at: 0) {
+    switch ClientWire.read(incoming, at: 0, deflate) {
     case .incomplete: return nil
     case .wrong(let what):
       world.fail("a Socket.IO client got \(what)")

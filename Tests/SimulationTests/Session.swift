@@ -41,6 +41,9 @@ final class Session: CustomStringConvertible {
   var excuses: Excuses = []
   /// The close code that a violation must be answered with.
   var violationCode: Int?
+  /// Whether it asked for compression, and what came of that.
+  var offersDeflate = false
+  var deflate: ClientDeflate?
   /// Whether the welcome has come.
   var isWelcome = false
 
@@ -61,6 +64,8 @@ final class Session: CustomStringConvertible {
 
   // For the oracle.
   var publishes: [Publish] = []
+  /// Publishes composed before it ended the connection; those behind must not be carried out.
+  var publishesBeforeEnd: Int?
   var subscriptions: [Subscription] = []
   /// Publishes up to this serial were dealt with by the own reactor.
   private(set) var processedTo = -1
@@ -84,6 +89,12 @@ final class Session: CustomStringConvertible {
     outgoing += bytes
     composedBytes += bytes.count
   }
+
+  /// With the policy `drop`: whether it was slow, so that it may miss something.
+  var mayMiss: Bool { socket.wasBlocked && !socket.isGreedy }
+
+  /// The last publish that is to be carried out.
+  var lastSerial: Int { (publishesBeforeEnd ?? publishes.count) - 1 }
 
   /// It is known that the own reactor has dealt with every publish up to `serial`.
   func processed(upTo serial: Int, now: Int) {

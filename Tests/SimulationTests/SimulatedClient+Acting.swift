@@ -7,6 +7,10 @@ extension SimulatedClient {
   /// Perhaps something new.
   func act(_ session: Session) {
     guard world.hasFaults else { return }
+    if isWatcher {
+      watch(session)
+      return
+    }
     if session.phase == .handshake {
       // Some do not wait for the answer before they talk.
       if !session.excuses.contains(.badRequest) && world.random.perMille(20) { subscribe(session) }
@@ -32,7 +36,18 @@ extension SimulatedClient {
     case 580..<595: stalledUntil = world.now + UInt64(world.random.skewed(500_000_000))
     case 595..<598: stalledUntil = world.now + UInt64(world.random.skewed(8_000_000_000))
     case 598..<602 where plan.isBursty: flood(session)
+    case 602..<650: bomb(session)
     default: break
+    }
+  }
+
+  /// A watcher subscribes to everything, and pings at times.
+  private func watch(_ session: Session) {
+    guard session.phase == .open, session.isWelcome else { return }
+    if topicsWanted.count < min(plan.topics.count, plan.subscriptionsMax) {
+      subscribe(session, topic: topicsWanted.count)
+    } else if world.random.perMille(30) {
+      ping(session)
     }
   }
 
@@ -76,7 +91,9 @@ extension SimulatedClient {
     send(session, #"{"channel":\#(channel),"action":"unsubscribe"}"#)
   }
 
-  func publish(_ session: Session, topic wanted: Int?, padding: Int? = nil) {
+  func publish(
+    _ session: Session, topic wanted: Int?, padding: Int? = nil, isBehindEnd: Bool = false, isPlain: Bool = false
+  ) {
     let topic = wanted ?? world.random.below(plan.topics.count)
     let channel = world.random.pick(plan.topics[topic].spellings)
     let serial = session.publishes.count
@@ -92,15 +109,23 @@ extension SimulatedClient {
     }
     let publish = Publish(
       session: session.id, serial: serial, topic: topic, channel: channel, data: data, kind: kind,
-      reactors: plan.reactorCount)
+      isBehindEnd: isBehindEnd, reactors: plan.reactorCount)
     session.publishes.append(publish)
     session.waiting.append((publish, session.composedBytes))
-    send(session, #"{"action":"publish","channel":\#(channel),"payload":\#(data)}"#)
+    send(session, #"{"action":"publish","channel":\#(channel),"payload":\#(data)}"#, isPlain: isPlain)
   }
 
   func ping(_ session: Session) {
     expect(session, .pong)
     send(session, #"{"action":"ping"}"#)
+  }
+
+  /// A request that is large once it is decompressed: the gateway takes it in pieces, and may be late meanwhile.
+  func bomb(_ session: Session) {
+    guard session.deflate != nil else { return }
+    expect(session, .pong)
+    let spaces = String(repeating: " ", count: world.random.within(20_000...100_000))
+    send(session, #"{"action":"ping"\#(spaces)}"#, isDense: true)
   }
 
   private func protocolPing(_ session: Session) {
@@ -126,20 +151,27 @@ extension SimulatedClient {
   }
 
   /// Frames a message: whole, or in fragments with pings between them.
-  private func send(_ session: Session, _ text: String) {
-    let bytes = Array(text.utf8)
+  private func send(_ session: Session, _ text: String, isDense: Bool = false, isPlain: Bool = false) {
+    var bytes = Array(text.utf8)
+    var isCompressed = false
+    if let deflate = session.deflate, isDense || (!isPlain && world.random.perMille(600)) {
+      bytes = deflate.compress(bytes, cuts: world.random.perMille(200) ? [world.random.below(bytes.count)] : [])
+      isCompressed = true
+    }
     let opcode: UInt8 = world.random.perMille(50) ? 2 : 1
     // A mask of 0 spares the time for large ones.
     let mask = bytes.count > 50_000 ? 0 : UInt32(truncatingIfNeeded: world.random.next())
     if bytes.count > 50_000 || !world.random.perMille(150) {
-      session.compose(ClientWire.frame(opcode, bytes[...], mask: mask), now: world.now)
+      session.compose(ClientWire.frame(opcode, bytes[...], isCompressed: isCompressed, mask: mask), now: world.now)
       return
     }
     var start = 0
     while true {
       let end = min(bytes.count, start + world.random.skewed(bytes.count))
       let isFinal = end == bytes.count && world.random.perMille(900)
-      let part = ClientWire.frame(start == 0 ? opcode : 0, bytes[start..<end], isFinal: isFinal, mask: mask)
+      let part = ClientWire.frame(
+        start == 0 ? opcode : 0, bytes[start..<end], isFinal: isFinal, isCompressed: isCompressed && start == 0,
+        mask: mask)
       // The first frame carries the opcode even when it carries nothing else.
       if start == 0 && end == 0 { continue }
       session.compose(part, now: world.now)
@@ -151,17 +183,25 @@ extension SimulatedClient {
 
   // MARK: Endings and misbehaviour
 
-  /// Breaks the protocol; nothing else is sent after it.
+  /// Breaks the protocol. What is sent after it must not be carried out.
   private func violate(_ session: Session) {
-    let (bytes, code): ([UInt8], Int) = world.random.pick([
-      ([0x81, 0x02, 0x7B, 0x7D], 1002), ([0xC1, 0x80, 0, 0, 0, 0], 1002), ([0x83, 0x80, 0, 0, 0, 0], 1002),
+    var wrong: [([UInt8], Int)] = [
+      ([0x81, 0x02, 0x7B, 0x7D], 1002), ([0x83, 0x80, 0, 0, 0, 0], 1002),
       ([0x09, 0x80, 0, 0, 0, 0], 1002), ([0x80, 0x80, 0, 0, 0, 0], 1002),
       ([0x81, 0x82, 0, 0, 0, 0, 0xC3, 0x28], 1007), ([0x81, 0xFF, 0, 0, 0, 0, 0x10, 0, 0, 0, 1, 2, 3, 4], 1009),
       ([0x88, 0x81, 0, 0, 0, 0, 3], 1002),
-    ])
+    ]
+    if session.deflate == nil {
+      wrong.append(([0xC1, 0x80, 0, 0, 0, 0], 1002))
+    } else {
+      wrong.append(([0xC1, 0x81, 0, 0, 0, 0, 0xFF], 1007))
+      wrong.append(([0x01, 0x81, 0, 0, 0, 0, 0x7B, 0xC0, 0x81, 0, 0, 0, 0, 0x7D], 1002))
+    }
+    let (bytes, code) = world.random.pick(wrong)
     session.violationCode = code
     session.excuses.insert(.left)
     session.compose(bytes, now: world.now)
+    talkOn(session)
   }
 
   func close(_ session: Session) {
@@ -170,6 +210,14 @@ extension SimulatedClient {
     session.compose(ClientWire.frame(8, body[...], mask: 5), now: world.now)
     session.excuses.insert(.left)
     session.phase = .closing
+    if world.hasFaults { talkOn(session) }
+  }
+
+  /// Talks on behind the end of its connection.
+  private func talkOn(_ session: Session) {
+    session.publishesBeforeEnd = session.publishes.count
+    if !world.random.perMille(400) { return }
+    for _ in 0..<world.random.within(1...3) { publish(session, topic: nil, isBehindEnd: true) }
   }
 
   /// Ends its sending side, once everything composed is handed over or not.
@@ -187,6 +235,9 @@ extension SimulatedClient {
 
   /// More publishes at once than a ring between reactors takes.
   private func flood(_ session: Session) {
-    for _ in 0..<world.random.within(1_100...1_600) { publish(session, topic: 0, padding: 0) }
+    let padding = world.random.pick([0, 0, 700])
+    for _ in 0..<world.random.within(1_100...1_600) {
+      publish(session, topic: 0, padding: padding, isPlain: true)
+    }
   }
 }

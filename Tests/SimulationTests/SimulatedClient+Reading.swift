@@ -1,12 +1,14 @@
 // A simulated client, reading side: decodes what comes, checks its syntax and its place, and tells the oracle.
 
+@testable import Gateway
+
 extension SimulatedClient {
   func read(_ session: Session) {
     let socket = session.socket
     let limit = world.hasFaults && world.random.perMille(500) ? 1 + world.random.skewed(8_192) : 1 << 20
     let bytes = socket.down.read(limit, now: world.now)
     if !bytes.isEmpty {
-      socket.noteRoom()
+      socket.noteRoom(now: world.now)
       world.note(23, session.id, bytes.count)
       session.incoming += bytes
       decode(session)
@@ -24,7 +26,7 @@ extension SimulatedClient {
         world.fail("\(session): bytes after the close frame")
         return
       }
-      switch ClientWire.read(session.incoming, at: offset) {
+      switch ClientWire.read(session.incoming, at: offset, session.deflate) {
       case .incomplete:
         session.incoming.removeFirst(offset)
         return
@@ -54,6 +56,13 @@ extension SimulatedClient {
       if session.excuses.contains(.badRequest) { world.fail("\(session): a bad request got 101") }
       if !head.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n") { world.fail("\(session): wrong accept key in \(head)") }
       session.phase = session.phase == .handshake ? .open : session.phase
+      if let line = head.split(separator: "\r\n").first(where: { $0.hasPrefix("Sec-WebSocket-Extensions: ") }) {
+        session.deflate = ClientDeflate(answer: line.dropFirst(26), level: world.random.pick([1, 6, 9]))
+        session.socket.isCompressing = true
+      }
+      if (session.deflate != nil) != (session.offersDeflate && plan.configuration.compression.enabled) {
+        world.fail("\(session): compression is not what was agreed on in \(head)")
+      }
       return end + 1
     case 503 where session.excuses.contains(.crowded): break
     case 408 where isLate(session): break
@@ -91,13 +100,15 @@ extension SimulatedClient {
     let code = payload.count >= 2 ? Int(payload[0]) << 8 | Int(payload[1]) : nil
     world.note(24, session.id, code ?? 0)
     switch code {
-    case 3008 where session.socket.wasBlocked: break
+    case 3008 where session.socket.wasSlow == true: break
+    case 3008:
+      world.fail("\(session)\(session.socket.isGreedy ? ", which reads all the time," : "") was closed as slow untried")
     case 1008 where session.pings.count > plan.pingsBacklogMax: break
     case 1001 where session.excuses.contains(.stopping): break
     case .some(let code) where code == session.violationCode:
-      session.processed(upTo: session.publishes.count - 1, now: world.nextSequence())
+      session.processed(upTo: session.lastSerial, now: world.nextSequence())
     case sentCloseCode where session.phase == .closing:
-      session.processed(upTo: session.publishes.count - 1, now: world.nextSequence())
+      session.processed(upTo: session.lastSerial, now: world.nextSequence())
     default: world.fail("\(session): closed with \(code.map(String.init) ?? "no code") for no reason")
     }
     if session.phase == .open && !session.excuses.contains(.left) && world.random.perMille(800) {
@@ -114,14 +125,25 @@ extension SimulatedClient {
     if session.phase != .closed {
       let isExcused =
         !session.excuses.isDisjoint(with: [.left, .stopping, .badRequest]) || session.socket.isFaulted
-        || isLate(session)
+        || isTimedOut(session)
         || (session.excuses.contains(.crowded) && session.phase == .handshake)
-      if !isExcused { world.fail("\(session): the connection ended in phase \(session.phase) for no reason") }
+      if !isExcused {
+        let reasons = session.socket.closedFor.map(\.label.description).sorted().joined(separator: ", ")
+        world.fail("\(session): the connection ended in phase \(session.phase) for no reason; the gateway says: \(reasons)")
+      }
     } else if isOrderly && !session.incoming.isEmpty {
       world.fail("\(session): an orderly end in the middle of a frame")
     }
     session.excuses.insert(.left)
     leave(session, mayLinger: true)
+  }
+
+  /// Whether the gateway ended the connection for a delay, or a fault, that there was.
+  private func isTimedOut(_ session: Session) -> Bool {
+    let reasons = session.socket.closedFor
+    if reasons.contains(.slow) && session.socket.wasSlow == true { return true }
+    if reasons.contains(.pingFlood) && session.pings.count > plan.pingsBacklogMax { return true }
+    return !reasons.isDisjoint(with: [.noPong, .handshakeTimeout]) && isLate(session)
   }
 
   /// Whether the connection was so slow that a time-out of the gateway is its own fault.
@@ -132,7 +154,7 @@ extension SimulatedClient {
       max(socket.up.latencyMax, socket.down.latencyMax), session.lateness,
       max(socket.up.age(now: world.now), socket.down.age(now: world.now)))
     let age = world.now - session.connectedAt
-    return latency >= limit || ((session.phase == .handshake || socket.wasBlocked) && age >= limit)
+    return latency >= limit || ((session.phase == .handshake || (socket.wasBlocked && !socket.isGreedy)) && age >= limit)
   }
 
   // MARK: Messages
@@ -173,27 +195,40 @@ extension SimulatedClient {
 
   /// The answer to the oldest open request.
   private func answered(_ session: Session, _ type: String, _ text: (String) -> String) {
+    if plan.configuration.slowConsumerPolicy == .drop && session.mayMiss {
+      // Answers before this one may have been dropped.
+      let index = session.expectations.firstIndex { answers($0.what, type, text) } ?? 0
+      oracle.skippedAnswers += index
+      session.expectations.removeFirst(index)
+    }
     guard let first = session.expectations.first else {
-      world.fail("\(session): \(type) that answers nothing")
+      world.fail("\(session): \(type) \(text("message")) that answers nothing")
       return
     }
     session.expectations.removeFirst()
     let now = world.nextSequence()
-    let isRight: Bool
+    if !answers(first.what, type, text) { world.fail("\(session): \(type) \(text("message")) answers \(first.what)") }
     switch first.what {
-    case .subscribed(let subscription, let channel, let filters):
-      isRight = type == #""subscribed""# && text("channel") == channel && text("filters") == filters ?? ""
+    case .subscribed(let subscription, _, _):
       subscription.confirmedAt = now
-    case .unsubscribed(let topic, let channel, let before):
-      isRight = type == #""unsubscribed""# && text("channel") == channel
+    case .unsubscribed(let topic, _, let before):
       for index in 0..<before where session.subscriptions[index].topic == topic {
         session.subscriptions[index].leftAt = min(session.subscriptions[index].leftAt, now)
       }
-    case .pong: isRight = type == #""pong""# && (Int(text("timestamp")) ?? 0) > 1_795_000_000_000
-    case .error(let message): isRight = type == #""error""# && text("message") == "\"\(message)\""
+    case .pong, .error: break
     }
-    if !isRight { world.fail("\(session): \(type) \(text("message")) answers \(first.what)") }
     session.processed(upTo: first.publishesBefore - 1, now: now)
+  }
+
+  /// Whether a message is the right answer.
+  private func answers(_ what: Expectation, _ type: String, _ text: (String) -> String) -> Bool {
+    switch what {
+    case .subscribed(_, let channel, let filters):
+      type == #""subscribed""# && text("channel") == channel && text("filters") == filters ?? ""
+    case .unsubscribed(_, let channel, _): type == #""unsubscribed""# && text("channel") == channel
+    case .pong: type == #""pong""# && (Int(text("timestamp")) ?? 0) > 1_795_000_000_000
+    case .error(let message): type == #""error""# && text("message") == "\"\(message)\""
+    }
   }
 
   /// Who published the data, and which of its messages it is.

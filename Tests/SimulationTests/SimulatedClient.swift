@@ -14,6 +14,8 @@ final class SimulatedClient {
   var sentCloseCode: Int?
   /// The answer to its request was no 101: what follows is text for people.
   var isRefused = false
+  /// It reads all the time, wants everything and never leaves.
+  var isWatcher: Bool { number < plan.watcherCount }
   /// Connections that ended and that it is slow to close from its side.
   private var zombies: [(socket: SimulatedSocket, until: UInt64)] = []
 
@@ -89,9 +91,13 @@ final class SimulatedClient {
   }
 
   private func connect() {
-    let socket = world.connect()
-    let user = world.random.below(plan.users.count)
-    let session = Session(id: oracle.nextSession, user: plan.users[user], socket: socket, now: world.now)
+    let socket = world.connect(to: isWatcher && number < plan.reactorCount ? number : nil)
+    if isWatcher {
+      socket.isGreedy = true
+      socket.down.capacity = 4_194_304
+      socket.up.capacity = max(socket.up.capacity, 16_384)
+    }
+    let session = Session(id: oracle.nextSession, user: SimulationPlan.user(number), socket: socket, now: world.now)
     oracle.enter(session)
     self.session = session
     topicsWanted = []
@@ -100,19 +106,27 @@ final class SimulatedClient {
     stalledUntil = 0
     if plan.isCrowded || world.descriptorsMax != .max { session.excuses.insert(.crowded) }
     world.note(21, number, session.id)
-    var request = "GET \(plan.path)?token=\(plan.tokens[user]) HTTP/1.1\r\nHost: gateway\r\nConnection: Upgrade\r\n"
+    var prefix = ProxyPrefix.make(for: socket, plan, world)
+    var request = "GET \(plan.path)?token=\(SimulationPlan.token(number)) HTTP/1.1\r\nHost: gateway\r\nConnection: Upgrade\r\n"
+    if isWatcher || world.random.perMille(700) {
+      session.offersDeflate = true
+      request += "Sec-WebSocket-Extensions: \(world.random.pick(ClientDeflate.offers))\r\n"
+    }
     request += "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    if world.hasFaults && world.random.perMille(40) {
+    if !prefix.isEmpty && world.hasFaults && !isWatcher && world.random.perMille(40) {
+      session.excuses.insert(.badRequest)
+      prefix = world.random.pick(ProxyPrefix.wrong)
+    } else if world.hasFaults && !isWatcher && world.random.perMille(40) {
       session.excuses.insert(.badRequest)
       request = world.random.pick([
-        "GET \(plan.path)?token=\(plan.tokens[3]) HTTP/1.1\r\nHost: gateway\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        "GET \(plan.path)?token=\(SimulationPlan.wrongToken) HTTP/1.1\r\nHost: gateway\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
           + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
         "GET \(plan.path) HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n\r\n",
         "POST /x HTTP/1.1\r\nHost: gateway\r\nContent-Length: 10\r\n\r\n0123456789",
         "GARBAGE\r\n\r\n", "GET / HTTP/1.1\r\nHost: gate",
       ])
     }
-    session.compose(Array(request.utf8), now: world.now)
+    session.compose(prefix + Array(request.utf8), now: world.now)
   }
 
   /// Gives the network what it takes of what was composed.

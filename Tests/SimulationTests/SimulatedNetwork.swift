@@ -9,13 +9,16 @@ struct SimulatedNetwork: Network, ~Copyable {
   let world: SimulatedWorld
   let reactor: Int
 
-  /// What one system call takes, so that the clock moves within a turn.
-  private static var callNanoseconds: UInt64 { 700 }
+  /// A system call, and what it has the reactor do with so many bytes. What was done before is paid first.
+  private func spend(_ bytes: Int = 0, _ picoseconds: UInt64 = 0) {
+    world.settleMail(reactor)
+    world.spend(reactor, world.profile.prices.call + UInt64(bytes) * picoseconds / 1_000)
+  }
 
   // MARK: Bytes
 
   func receive(_ fd: Int32, into buffer: inout ByteBuffer, atMost limit: Int) -> Transfer {
-    world.advance(by: Self.callNanoseconds)
+    spend()
     guard let socket = world.socket(fd, "recv") else { return .failed(9) }
     check(socket)
     let room = min(limit, buffer.capacity - buffer.count)
@@ -33,6 +36,7 @@ struct SimulatedNetwork: Network, ~Copyable {
     let bytes = socket.up.read(wanted, now: world.now)
     buffer.append(bytes.span)
     world.note(2, socket.id, bytes.count)
+    spend(bytes.count, world.profile.prices.receivedByte * (socket.isCompressing ? 4 : 1))
     return .moved(bytes.count)
   }
 
@@ -55,7 +59,7 @@ struct SimulatedNetwork: Network, ~Copyable {
   }
 
   private func send(_ fd: Int32, _ bytes: [UInt8]) -> Transfer {
-    world.advance(by: Self.callNanoseconds)
+    spend()
     guard let socket = world.socket(fd, "send") else { return .failed(9) }
     check(socket)
     if bytes.isEmpty { world.fail("send of nothing") }
@@ -67,7 +71,9 @@ struct SimulatedNetwork: Network, ~Copyable {
       return .moved(bytes.count)
     }
     var room = socket.down.room
-    if world.hasFaults && room > 1 && world.random.perMille(60) {
+    let isSteady = socket.isGreedy && world.now < socket.steadyUntil
+    if world.hasFaults && room > 1 && !isSteady && world.random.perMille(world.profile.shortWrites) {
+      if socket.isGreedy { socket.steadyUntil = world.now + 200_000 }
       // A full buffer is never empty: only what is still in it can make room again.
       room = world.random.within((socket.down.count == 0 ? 1 : 0)...(room - 1))
     }
@@ -75,17 +81,20 @@ struct SimulatedNetwork: Network, ~Copyable {
     if count < bytes.count {
       socket.needsRoom = true
       socket.wasBlocked = true
+      socket.shortAt = world.now
     }
     world.note(3, socket.id, count)
     if count == 0 { return .wouldBlock }
-    socket.down.send(count == bytes.count ? bytes : Array(bytes[..<count]), now: world.now, delay: world.delay())
+    spend(count, world.profile.prices.sentByte)
+    let delay = socket.isGreedy ? UInt64(world.random.below(20_000)) : world.delay()
+    socket.down.send(count == bytes.count ? bytes : Array(bytes[..<count]), now: world.now, delay: delay)
     return .moved(count)
   }
 
   // MARK: Connections
 
   func accept(_ listener: Int32) -> Acceptance {
-    world.advance(by: Self.callNanoseconds)
+    spend()
     // The kernel looks for a free descriptor before it looks for a connection.
     if world.openDescriptors >= world.descriptorsMax { return .exhausted }
     guard let queue = world.backlog(listener), !world.backlogs[queue].isEmpty else { return .wouldBlock }
@@ -134,7 +143,7 @@ struct SimulatedNetwork: Network, ~Copyable {
 
   /// The common part of both ways to close; nil for the reserve.
   private func closing(_ fd: Int32, _ call: StaticString) -> SimulatedSocket? {
-    world.advance(by: Self.callNanoseconds)
+    spend()
     let isReserve = world.isReserve(fd)
     if world.closeListener(fd) { return nil }
     let socket = isReserve ? nil : world.socket(fd, call)
@@ -150,6 +159,7 @@ struct SimulatedNetwork: Network, ~Copyable {
     }
     socket.isServerClosed = true
     socket.hasEdge = false
+    world.closed.append(socket)
     return socket
   }
 
@@ -202,8 +212,7 @@ struct SimulatedNetwork: Network, ~Copyable {
   }
 
   var wokeNanoseconds: UInt64 { world.collected[reactor].wokeNanoseconds }
-  /// A look at the clock within a turn: at times it has lasted so long that what can wait must.
-  var nowNanoseconds: UInt64 { world.now &+ (world.random.below(4) == 0 ? 1_000_000 : 0) }
+  var nowNanoseconds: UInt64 { world.look(reactor) }
   var wallMilliseconds: Int64 { 1_795_000_000_000 + Int64(world.now / 1_000_000) }
 
   // MARK: The doorbell
@@ -217,6 +226,7 @@ struct SimulatedNetwork: Network, ~Copyable {
   func disarm() { world.doorbells[reactor].disarm() }
 
   func wake(_ target: Int) -> Bool {
+    world.settleMail(reactor)
     world.interleave?(reactor, target)
     if !world.doorbells[target].ringIfSleeping() { return false }
     world.note(8, reactor, target)

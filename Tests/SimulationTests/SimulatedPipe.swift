@@ -12,6 +12,8 @@ struct SimulatedPipe {
   }
 
   var capacity: Int
+  /// The receiver takes whatever arrives at once, so that only what is on its way takes room.
+  var isGreedy = false
   private(set) var pieces: [Piece] = []
   /// Pieces at the front that have arrived.
   private(set) var arrivedPieces = 0
@@ -25,7 +27,7 @@ struct SimulatedPipe {
 
   init(capacity: Int) { self.capacity = capacity }
 
-  var room: Int { isEnded ? 0 : max(0, capacity - count) }
+  var room: Int { isEnded ? 0 : max(0, capacity - (isGreedy ? count - arrivedCount : count)) }
   var isEnded: Bool { endArrivesAt != nil }
   /// When something is next due; nil when nothing is in flight.
   var nextArrival: UInt64? {

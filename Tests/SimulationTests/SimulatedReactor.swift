@@ -2,6 +2,7 @@
 import Buffers
 import EventLoop
 
+@testable import Buffers
 @testable import Gateway
 @testable import Topics
 
@@ -15,6 +16,7 @@ final class SimulatedReactor {
 
   let number: Int
   let world: SimulatedWorld
+  private let plan: SimulationPlan
   private(set) var state = State.awake
   private(set) var turns = 0
   /// Checks that found posts in the overflow lists.
@@ -27,10 +29,11 @@ final class SimulatedReactor {
   private var gather = GatherList()
 
   init(
-    number: Int, world: SimulatedWorld, shared: SharedState, links: consuming ShardLinks, listenerFds: [Int32]
+    number: Int, world: SimulatedWorld, plan: SimulationPlan, shared: SharedState, links: consuming ShardLinks, listenerFds: [Int32]
   ) {
     self.number = number
     self.world = world
+    self.plan = plan
     var fds = GrowableArray<Int32>()
     for fd in listenerFds { fds.append(fd) }
     shard = Shard(
@@ -64,8 +67,12 @@ final class SimulatedReactor {
       state = .asleep(until: world.now + UInt64(timeoutMilliseconds) * 1_000_000)
     case .asleep:
       turns += 1
+      priceMail(plan)
+      let before = baseline
       let count = shard.network.wait(timeoutMilliseconds: timeoutMilliseconds)
       shard.work(count, &buffer, &gather)
+      world.settleMail(number)
+      judgeTurn(before, plan)
       state = .awake
     }
     isBusy = false
@@ -99,6 +106,48 @@ final class SimulatedReactor {
     "time-out \(timeoutMilliseconds) ms, \(shard.ready.count) ready, mail: \(hasMail), "
       + "overflow \(shard.overflowCount), timers \(shard.timers.count), "
       + "drain until \(shard.drainDeadline), unmute at \(shard.unmuteMilliseconds)"
+  }
+
+  // MARK: What it holds
+
+  /// Bytes of its own full chunks that somebody still needs: slow connections here or elsewhere, posts on their way.
+  var heldBytes: Int {
+    var bytes = 0
+    for index in 0..<shard.outbox.retired.count {
+      bytes += shard.outbox.entries[Int(shard.outbox.retired[index])].chunk?.capacity ?? 0
+    }
+    return bytes
+  }
+
+  /// Bytes of posts to another reactor that a full ring did not take.
+  func overflowBytes(to target: Int) -> Int {
+    var bytes = 0
+    for index in 0..<shard.overflow[target].count {
+      bytes += Int(shard.overflow[target][index].frameEnd - shard.overflow[target][index].frameStart)
+    }
+    return bytes
+  }
+
+  /// How many connections a post on a topic goes to, and how many filters look at it.
+  func audience(_ name: [UInt8], _ hash: UInt32) -> (members: Int, filters: Int) {
+    guard let topic = shard.topics.find(name.span, space: 1, hash: hash) else { return (0, 0) }
+    return (shard.topics.topics[Int(topic)].plain.count, shard.topics.topics[Int(topic)].filtered.count)
+  }
+
+  /// Descriptors of connections that are being closed as slow.
+  func forEachSlow(_ body: (Int32) -> Void) {
+    for slot in 0..<UInt32(shard.connections.indexEnd) where shard.connections.isLive(slot) {
+      let connection = shard.connections[slot]
+      let isEnding = connection.phase == .closing || connection.phase == .lingering
+      if isEnding && connection.reason == .slow { body(connection.fd) }
+    }
+  }
+
+  /// Every WebSocket.
+  func forEachOpen(_ body: (Connection) -> Void) {
+    for slot in 0..<UInt32(shard.connections.indexEnd) where shard.connections.isLive(slot) {
+      if shard.connections[slot].phase == .open { body(shard.connections[slot]) }
+    }
   }
 
   // MARK: What is left

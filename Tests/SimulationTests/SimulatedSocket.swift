@@ -1,9 +1,14 @@
 // A simulated TCP connection with both of its ends. Owned by the SimulatedWorld.
 import Buffers
+import EventLoop
+
+@testable import Gateway
 
 /// One TCP connection: the client's end is driven by a SimulatedClient, the server's by a shard through its descriptor.
 final class SimulatedSocket {
   let id: Int
+  /// The listener that it connects to: 0 is one reactor's own, 1 the one that all share.
+  let listener: Int
   /// From client to server, and back.
   var up: SimulatedPipe
   var down: SimulatedPipe
@@ -25,7 +30,25 @@ final class SimulatedSocket {
   var resetArrivesAt: UInt64?
   var acceptedAt: UInt64?
 
+  /// When the server last found less room than it needed, and when there last was room again.
+  var shortAt: UInt64 = 0
+  var roomAt: UInt64 = 0
+  /// A greedy reader was away for a moment, and is not again before this time.
+  var steadyUntil: UInt64 = 0
+  /// The reactor that closed it did so for one of these reasons.
+  var closedFor: Set<CloseReason> = []
+  /// Whether it was right to close it as slow; nil while it was not.
+  var wasSlow: Bool?
+
   // The client's end.
+  /// Who the client is: the socket's peer, or what the PROXY header says.
+  var claimed: PeerAddress
+  /// It compresses what it sends at times.
+  var isCompressing = false
+  /// It reads whatever arrives at once, and for ever.
+  var isGreedy = false {
+    didSet { down.isGreedy = isGreedy }
+  }
   var isBrokenForClient = false
   /// The client has closed its end: whatever reaches it is answered by a reset.
   var isClientGone = false
@@ -38,8 +61,10 @@ final class SimulatedSocket {
   /// The server ever found its buffer full.
   var wasBlocked = false
 
-  init(id: Int, upCapacity: Int, downCapacity: Int) {
+  init(id: Int, listener: Int, upCapacity: Int, downCapacity: Int) {
     self.id = id
+    self.listener = listener
+    claimed = PeerAddress(high: 0, low: 0xFFFF_0A00_0000 + UInt64(id), port: 1024)
     up = SimulatedPipe(capacity: upCapacity)
     down = SimulatedPipe(capacity: downCapacity)
   }
@@ -57,9 +82,10 @@ final class SimulatedSocket {
   }
 
   /// The client took bytes, or the world gave room back: the edge that a blocked sender waits for.
-  func noteRoom() {
+  func noteRoom(now: UInt64) {
     if needsRoom && down.room >= lowWater && !isServerClosed {
       needsRoom = false
+      roomAt = now
       hasEdge = true
     }
   }
@@ -67,7 +93,7 @@ final class SimulatedSocket {
   /// Lets everything arrive that is due by `now`.
   func advance(to now: UInt64) {
     if up.advance(to: now) && !isServerClosed { hasEdge = true }
-    _ = down.advance(to: now)
+    if down.advance(to: now) && isGreedy { noteRoom(now: now) }
     if let time = resetArrivesAt, time <= now {
       resetArrivesAt = nil
       if !isServerClosed {

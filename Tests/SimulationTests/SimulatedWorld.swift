@@ -12,6 +12,10 @@ struct WorldProfile {
   var isWide = false
   /// Longest ordinary delay on the way, in nanoseconds.
   var delayMax: UInt64 = 2_000_000
+  /// Writes in a thousand that find less room than there is.
+  var shortWrites = 60
+  /// What things cost.
+  var prices = WorldPrices()
 }
 
 final class SimulatedWorld {
@@ -35,6 +39,8 @@ final class SimulatedWorld {
   /// Counts everything that clients do or see: the order that the oracle reasons with.
   private(set) var sequence = 0
   let profile: WorldProfile
+  /// Nothing takes any time on its way.
+  var isSwift = false
   /// Whether faults are on.
   var hasFaults = true
   private(set) var failure: String?
@@ -57,8 +63,17 @@ final class SimulatedWorld {
   /// The real ones, one for each reactor: other threads' commands ring them too.
   let doorbells: [Doorbell]
   var collected: [Collected]
+  /// The turn that each reactor is in or was last in, and its mail.
+  var turns: [SimulatedTurn]
+  var mail: [SimulatedMail] = []
+  /// Connections that reactors have closed since somebody last looked.
+  var closed: [SimulatedSocket] = []
   /// Lets other reactors run in the middle of what one does about its doorbell.
   var interleave: ((_ except: Int, _ preferred: Int?) -> Void)?
+  /// Gives a reactor work that makes it late.
+  var company: ((_ reactor: Int) -> Void)?
+  /// Reactors whose next turn is likely to be late.
+  var isCrowded: [Bool]
 
   init(reactorCount: Int, profile: WorldProfile, random: SimulationRandom) throws {
     self.random = random
@@ -68,6 +83,8 @@ final class SimulatedWorld {
     listening = Array(repeating: [], count: reactorCount)
     doorbells = try (0..<reactorCount).map { _ in try Doorbell() }
     collected = Array(repeating: Collected(), count: reactorCount)
+    turns = Array(repeating: SimulatedTurn(), count: reactorCount)
+    isCrowded = Array(repeating: false, count: reactorCount)
   }
 
   /// Records what went wrong first.
@@ -102,7 +119,7 @@ final class SimulatedWorld {
 
   /// How long the next piece is on its way.
   func delay() -> UInt64 {
-    guard hasFaults else { return 0 }
+    guard hasFaults && !isSwift else { return 0 }
     if random.perMille(3) { return UInt64(random.below(300_000_000)) }
     return random.perMille(400) ? 0 : UInt64(random.skewed(Int(profile.delayMax)))
   }
@@ -178,6 +195,12 @@ final class SimulatedWorld {
     return nil
   }
 
+  /// The connection behind a descriptor, if there is one.
+  func peek(_ fd: Int32) -> SimulatedSocket? {
+    if fd >= 0, Int(fd) < descriptors.count, case .socket(let socket) = descriptors[Int(fd)] { return socket }
+    return nil
+  }
+
   func backlog(_ fd: Int32) -> Int? {
     if fd >= 0, Int(fd) < descriptors.count, case .listener(let queue) = descriptors[Int(fd)] { return queue }
     fail("accept on descriptor \(fd), which is no listener")
@@ -236,6 +259,7 @@ final class SimulatedWorld {
       batch.events.insert(nil, at: random.below(batch.events.count + 1))
     }
     collected[reactor] = batch
+    beginTurn(reactor)
     note(1, reactor, batch.events.count)
     return batch.events.count
   }
@@ -253,11 +277,12 @@ final class SimulatedWorld {
   /// A client connects to one of the reactors' listeners, or to the shared one.
   func connect(to queue: Int? = nil) -> SimulatedSocket {
     socketCount += 1
+    let queue = queue ?? random.below(backlogs.count)
     let socket = SimulatedSocket(
-      id: socketCount, upCapacity: profile.isWide ? 4_194_304 : 64 + random.skewed(profile.upCapacityMax),
+      id: socketCount, listener: queue < reactorCount ? 0 : 1, upCapacity: profile.isWide ? 4_194_304 : 64 + random.skewed(profile.upCapacityMax),
       downCapacity: profile.isWide ? 2_097_152 : 64 + random.skewed(profile.downCapacityMax))
     sockets.append(socket)
-    backlogs[queue ?? random.below(backlogs.count)].append(socket)
+    backlogs[queue].append(socket)
     return socket
   }
 

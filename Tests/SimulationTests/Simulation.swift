@@ -4,6 +4,7 @@ import Buffers
 import EventLoop
 import Glibc
 
+@testable import Buffers
 @testable import Gateway
 
 /// What a run came to.
@@ -51,11 +52,19 @@ final class Simulation {
   private var news = 0
   private var steps = 0
   private var isInterleaving = false
+  /// The most that slow readers kept, and the turn since which that is too much.
+  private var heldMax = 0
+  private var excessSince = 0
+  private var pins = 0
   /// When the lack of descriptors ends; 0 while there is none.
   private var exhaustedUntil: UInt64 = 0
 
   /// Steps after which a run that should come to rest has failed to.
   private static let restStepsMax = 400_000
+  /// Turns of a reactor in which slow readers may keep more than they should.
+  private static let excessTurnsMax = 12
+  /// How often a run has a reader that keeps another reactor's memory.
+  private static let pinsMax = 2
   /// One for the process, because each has a thread; what it writes goes nowhere.
   private static let logger = Logger(format: .text, level: .error, fileDescriptor: unsafe open("/dev/null", O_WRONLY))
 
@@ -72,35 +81,45 @@ final class Simulation {
       mounts = [MountConfiguration(path, .dialect(.channels)), MountConfiguration(events, .dialect(.events))]
     }
     let table = try MountTable.build(mounts)
+    var bounds = SharedBounds()
+    bounds.waitingBytesMax = plan.waitingBytesMax
+    bounds.postBytesMax = plan.postBytesMax
     shared = try SharedState(
       configuration: plan.configuration, logger: Self.logger,
       listeners: [
-        ListenerState(mounts: table, isAdmin: false, isShared: false, readsProxyHeader: false),
-        ListenerState(mounts: table, isAdmin: false, isShared: true, readsProxyHeader: false),
+        ListenerState(mounts: table, isAdmin: false, isShared: false, readsProxyHeader: plan.proxies[0]),
+        ListenerState(mounts: table, isAdmin: false, isShared: true, readsProxyHeader: plan.proxies[1]),
       ],
-      doorbells: world.doorbells, connectionsMax: plan.connectionsMax)
-    var links = ReactorLinks(count: plan.reactorCount)
+      doorbells: world.doorbells, connectionsMax: plan.connectionsMax, bounds: bounds)
+    var links = ReactorLinks(count: plan.reactorCount, ringCapacity: plan.ringCapacity)
     for number in 0..<plan.reactorCount {
       let fds = [number, plan.reactorCount].map { world.open(.listener(queue: $0)) ?? -1 }
+      let own = links.take(number)
+      world.mail.append(SimulatedMail(own, count: plan.reactorCount))
       reactors.append(
         SimulatedReactor(
-          number: number, world: world, shared: shared, links: links.take(number), listenerFds: fds))
+          number: number, world: world, plan: plan, shared: shared, links: own, listenerFds: fds))
     }
     for number in 0..<plan.clientCount {
       clients.append(SimulatedClient(number: number, world: world, oracle: oracle, plan: plan))
     }
-    for _ in 0..<count {
+    for number in 0..<count {
       let session = shared.eventSessions.create(nowMilliseconds: 1_795_000_000_000)
-      engineClients.append(EngineClient(world: world, plan: plan, token: session?.token ?? ""))
+      engineClients.append(EngineClient(number: number, world: world, plan: plan, token: session?.token ?? ""))
     }
     world.interleave = { [unowned self] busy, preferred in interleave(busy, preferred) }
+    world.company = { [unowned self] reactor in company(reactor) }
   }
 
   func run() -> SimulationReport {
     while steps < stepsAsked && world.failure == nil { chaos() }
     rest()
     probe()
-    if world.failure == nil { oracle.checkNothingMissing() }
+    if world.failure == nil {
+      let isDropping = plan.configuration.slowConsumerPolicy == .drop
+      oracle.checkNothingMissing(
+        postsDropped: total(.postsDropped), deliveriesDropped: isDropping ? total(.deliveriesDropped) : nil)
+    }
     for client in engineClients where world.failure == nil { client.checkNothingMissing() }
     plan.endsByStop ? stop() : leave()
     checkLeftovers()
@@ -130,6 +149,7 @@ final class Simulation {
     if !engineClients.isEmpty && world.random.perMille(8) { broadcast() }
     if exhaustedUntil > 0 && world.now >= exhaustedUntil { recover() }
     if plan.isHeavy && world.random.perMille(8) { avalanche() }
+    if plan.isPinning && pins < Self.pinsMax && world.random.perMille(10) { pin() }
     if world.random.perMille(550) {
       let reactor = world.random.pick(reactors)
       if reactor.canStep { reactor.step() }
@@ -146,7 +166,43 @@ final class Simulation {
   private func finishStep() {
     steps += 1
     for reactor in reactors { reactor.check() }
+    if steps % 4 == 0 { judgeMemory() }
     if steps % 16 == 0 { world.sweep() }
+  }
+
+  private func total(_ counter: Counter) -> Int { reactors.reduce(0) { $0 + $1.counter(counter) } }
+
+  /// What slow readers of all reactors keep is bounded, and so is what is on its way to each.
+  private func judgeMemory() {
+    let frames = 2 * SimulationPlan.messageBytesMax
+    var underWay = 0
+    for reactor in reactors {
+      let bytes = reactors.reduce(world.mail[reactor.number].waitingBytes) {
+        $0 + $1.overflowBytes(to: reactor.number)
+      }
+      underWay += bytes
+      if bytes > (reactors.count - 1) * (plan.postBytesMax + (plan.isBursty ? 65_536 : frames)) {
+        world.fail("\(bytes) bytes of posts are on their way to reactor \(reactor.number)")
+      }
+    }
+    let held = reactors.reduce(0) { $0 + $1.heldBytes }
+    heldMax = max(heldMax, held)
+    let turns = reactors.reduce(0) { $0 + $1.turns }
+    if held <= plan.waitingBytesMax + underWay + frames { excessSince = turns }
+    if turns - excessSince > Self.excessTurnsMax * reactors.count {
+      world.fail("\(held) bytes are kept for slow readers, for \(turns - excessSince) turns")
+    }
+  }
+
+  /// Gives a reactor messages that make it late.
+  private func company(_ reactor: Int) {
+    for client in clients {
+      guard let session = client.session, session.socket.reactor == reactor, session.isAlive,
+        session.outgoing.count < 1_024, world.now >= client.stalledUntil
+      else { continue }
+      client.bomb(session)
+      client.step(mayAct: false)
+    }
   }
 
   /// Other reactors run while one is in the middle of its doorbell protocol.
@@ -162,7 +218,8 @@ final class Simulation {
 
   /// A handler sends an event to all Socket.IO clients. Those who have joined must get it.
   private func broadcast() {
-    shared.outlet().emit(event: "news", data: Array("\(news)".utf8))
+    let padding = String(repeating: "news ", count: world.random.perMille(300) ? world.random.within(100...400) : 1)
+    shared.outlet().emit(event: "news", data: Array(#"{"n":\#(news),"p":"\#(padding)"}"#.utf8))
     for client in engineClients { if let visit = client.visit, visit.isAlive { visit.newsExpected.append(news) } }
     news += 1
   }
@@ -182,7 +239,9 @@ final class Simulation {
   /// Megabytes for the one reactor at once, while some that would get them are breaking: it flushes half-way through
   /// its events, and finds connections broken for which it has collected events already.
   private func avalanche() {
-    let alive = clients.filter { ($0.session?.isAlive ?? false) && world.now >= $0.stalledUntil }
+    let alive = clients.filter {
+      ($0.session?.isAlive ?? false) && world.now >= $0.stalledUntil && !$0.isWatcher
+    }
     if alive.count < 5 { return }
     for client in alive.prefix(2) {
       guard let session = client.session else { continue }
@@ -196,12 +255,44 @@ final class Simulation {
     }
     for client in alive.dropFirst(2) {
       guard let session = client.session else { continue }
-      for _ in 0..<4 { client.publish(session, topic: 0, padding: 120_000) }
+      for _ in 0..<4 { client.publish(session, topic: 0, padding: 120_000, isPlain: true) }
       for _ in 0..<30 where !session.outgoing.isEmpty { client.step(mayAct: false) }
     }
     for client in alive.prefix(2) { if let session = client.session { client.vanish(session) } }
     world.advance(by: 400_000_000)
-    for _ in 0..<2 where reactors[0].canStep { reactors[0].step() }
+    // Everyone but one, so that this one finds the others' bursts in one turn.
+    let last = clients[0].session.map { max($0.socket.reactor, 0) } ?? 0
+    for reactor in reactors where reactor.number != last {
+      for _ in 0..<4 where reactor.canStep { reactor.step() }
+    }
+    for _ in 0..<2 where reactors[last].canStep { reactors[last].step() }
+  }
+
+  /// One that does not read is owed a little of each chunk that another reactor fills for those who do.
+  private func pin() {
+    let alive = clients.filter { ($0.session?.isAlive ?? false) && !$0.isWatcher && world.now >= $0.stalledUntil }
+    guard let slow = alive.first(where: { !$0.topicsWanted.contains(0) }), let owed = slow.session else { return }
+    let isMember = owed.subscriptions.contains {
+      $0.topic == 1 && $0.kind == nil && $0.confirmedAt != .max && $0.leavingAt == .max
+    }
+    if !isMember {
+      slow.subscribe(owed, topic: 1)
+      return
+    }
+    let publisher = alive.first { $0.session.map { $0.socket.reactor != owed.socket.reactor } ?? false }
+    guard let publisher, let session = publisher.session else { return }
+    pins += 1
+    slow.stalledUntil = world.now + 8_000_000_000
+    owed.socket.down.capacity = 4_096
+    for _ in 0..<80 where session.isAlive && world.failure == nil {
+      for _ in 0..<2 { publisher.publish(session, topic: 1, padding: 60) }
+      publisher.publish(session, topic: 0, padding: 50_000, isPlain: true)
+      for _ in 0..<4 where !session.outgoing.isEmpty { publisher.step(mayAct: false) }
+      world.advance(by: 1_000_000)
+      for _ in 0..<2 { for reactor in reactors where reactor.canStep { reactor.step() } }
+      for client in clients where client.isWatcher { client.step(mayAct: false) }
+      finishStep()
+    }
   }
 
   // MARK: The quiet part
@@ -260,6 +351,11 @@ final class Simulation {
       rest()
       for (_, session) in alive where world.failure == nil {
         if !session.isAlive { world.fail("\(session) ended in peace") }
+        if plan.configuration.slowConsumerPolicy == .drop && session.mayMiss && wait == 0 {
+          oracle.skippedAnswers += session.expectations.count + session.pings.count
+          session.expectations = []
+          session.pings = []
+        }
         if let first = session.expectations.first { world.fail("\(session) still waits for \(first.what)") }
         // One pong may answer many pings, but the latest one is always answered.
         if !session.pings.isEmpty {
@@ -296,7 +392,8 @@ final class Simulation {
     socket.up.capacity = 4_096
     socket.down.capacity = 4_096
     socket.up.send(
-      Array("GET \(plan.path) HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n\r\n".utf8), now: world.now,
+      ProxyPrefix.make(for: socket, plan, world)
+        + Array("GET \(plan.path) HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n\r\n".utf8), now: world.now,
       delay: 0)
     rest()
     let answer = String(decoding: socket.down.read(4_096, now: world.now), as: UTF8.self)

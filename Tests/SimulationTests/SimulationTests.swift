@@ -11,7 +11,7 @@ struct SimulationTests {
   private static let seedsByDefault = 50
 
   /// Likewise for Socket.IO clients, each with several connections.
-  private static let socketIOSeedsByDefault = 25
+  private static let socketIOSeedsByDefault = 40
 
   /// The environment's number of that name.
   private static func setting(_ name: String) -> Int? { ProcessInfo.processInfo.environment[name].flatMap { Int($0) } }
