@@ -206,13 +206,5 @@ extension Rows {
       #expect(try upload(victim.connect(), "POST \(polling)&sid=\(sid) HTTP/1.1\r\nHost: a\r\n", body) == 200)
       _ = try post(victim, sid, "1")
     },
-    .scenario(38, "eleven seconds' rest between two requests", .standard, .survived("it is kept")) { victim throws in
-      let socket = try victim.connect()
-      let request = "GET /health HTTP/1.1\r\nHost: a\r\n\r\n"
-      #expect(try HTTPExchange.perform(request, on: socket).status == 200)
-      // Longer than a request may take.
-      #expect(socket.receive(patienceMilliseconds: 11_000) == .timedOut)
-      #expect(try HTTPExchange.perform(request, on: socket).status == 200)
-    },
   ]
 }

@@ -145,8 +145,8 @@ public struct HTTPRequestHead: Sendable {
   public var origin: Range<Int>? { self[.origin] }
   /// `Authorization`; a second one was refused.
   public var authorization: Range<Int>? { self[.authorization] }
-  /// The first `Cookie` line. When `repeatsCookie`, more follow: `appendLines` joins them by `; ` (RFC 9113 8.2.3, which
-  /// lets clients of HTTP/2 split them and proxies pass them on so).
+  /// The first `Cookie` line. When `repeatsCookie`, more follow: `appendLines` joins them by `; ` (RFC 9113 8.2.3,
+  /// which lets clients of HTTP/2 split them; a proxy may pass them on so).
   public var cookie: Range<Int>? { self[.cookie] }
   /// Whether there are more `Cookie` lines than the first.
   public var repeatsCookie: Bool { isRepeated(.cookie) }
