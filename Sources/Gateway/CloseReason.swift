@@ -22,6 +22,7 @@ enum CloseReason: UInt8, CaseIterable {
   case sessionEnded, badPacket, notJoined
   case idle
   case crowdedOut
+  case overload
 
   /// One row of the table.
   struct Rule {
@@ -114,8 +115,12 @@ enum CloseReason: UInt8, CaseIterable {
         meaning: "A plain HTTP connection that was kept open had no further request in time.")
     case .crowdedOut:
       Rule(
-        code: 1000, label: "crowded_out", level: .info, advice: .backOff,
+        code: 1000, label: "crowded_out", level: .info, advice: .stop,
         meaning: "A Socket.IO session in no namespace that made room for a new one: there were too many of them.")
+    case .overload:
+      Rule(
+        code: 1013, label: "overload", level: .info, advice: .backOff,
+        meaning: "Unfinished messages of all clients came to more than `receivedBytesMax`; its address had the most.")
     case .internalError:
       Rule(
         code: 1011, label: "internal_error", level: .error, advice: .backOff, meaning: "The gateway could not go on.")

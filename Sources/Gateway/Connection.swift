@@ -137,7 +137,7 @@ struct Connection: BitwiseCopyable {
   /// What permessage-deflate agreed on: 0 nothing, else one more than `DeflateParameters.index`.
   var deflate: UInt8 = 0
   /// Pings that came while a pong waited.
-  var pingsBacklog: UInt32 = 0
+  var pingsBacklog: UInt16 = 0
   /// Windows of its own, where context takeover was agreed; `none` otherwise.
   var deflateContext = UInt32.max
   var subscriptions = SubscriptionList()
@@ -181,6 +181,9 @@ struct Inbound: ~Copyable {
   var request: PendingRequest?
   /// A compressed message that takes more than a turn. What came behind it waits in `tail`.
   var inflating: Inflating?
+  /// What `Shard.heldBytes` counts for this, and since when it has counted anything.
+  var heldBytes = 0
+  var heldSince: UInt64 = 0
 
   /// Whether nothing here is needed any more.
   var isIdle: Bool {

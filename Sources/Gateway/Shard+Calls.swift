@@ -17,10 +17,12 @@ extension Shard where Kernel: ~Copyable {
   /// Starts a call of a handler for a connection; one that is `ordered` begins after the ordered one before it has
   /// ended. False when the connection or the gateway has as many calls as are allowed. The task is cancelled when the
   /// connection goes.
-  mutating func startCall(_ slot: UInt32, ordered: Bool, _ body: @escaping @Sendable () async -> Void) -> Bool {
-    if let conversation = conversations[slot] { return conversation.start(ordered: ordered, body) }
+  mutating func startCall(
+    _ slot: UInt32, ordered: Bool, bytes: Int, _ body: @escaping @Sendable () async -> Void
+  ) -> Bool {
+    if let conversation = conversations[slot] { return conversation.start(ordered: ordered, bytes: bytes, body) }
     let conversation = Conversation(id: connectionID(slot), shared: shared)
-    guard conversation.start(ordered: ordered, body) else { return false }
+    guard conversation.start(ordered: ordered, bytes: bytes, body) else { return false }
     conversations[slot] = conversation
     connections[slot].flags.insert(.hasCalls)
     return true

@@ -103,7 +103,7 @@ extension Shard where Kernel: ~Copyable {
     if connection.phase == .body { abandonRequest(connection.inbound) }
     // Taken out while it is being read into, it is discarded by the reader instead.
     if connection.inbound != Pool<Inbound>.none && inbounds.isIn(connection.inbound) {
-      inbounds.discard(connection.inbound)
+      discardInbound(connection.inbound)
     }
     if connection.flags.contains(.counted) { webSocketCount -= 1 }
     if connection.flags.contains(.admitted) { shared.addresses.leave(connection.client) }

@@ -159,6 +159,7 @@ extension Shard where Kernel: ~Copyable {
     if deflate == 0 || opcode.isControl || payload.count < shared.deflateThresholdBytes {
       return FrameEncoder.append(opcode, payload, to: &outbox)
     }
+    effort &+= payload.count &* Limits.effortPerDeflatedByte
     deflated.removeAll()
     let own = ownDeflater(slot)
     if own != Pool<DeflateContext>.none, var context = deflateContexts.take(own) {
@@ -206,11 +207,13 @@ extension Shard where Kernel: ~Copyable {
         continue
       }
       var variant = ready[number]
-      if own != Pool<DeflateContext>.none {
-        variant = compressRun(segment, number, own: own)
-      } else if variant.count == 0 {
-        variant = compressRun(segment, number, own: own)
-        ready[number] = variant
+      let isOwn = own != Pool<DeflateContext>.none
+      if isOwn || variant.count == 0 {
+        // A copy for each such connection, or one more for all: only as many as a turn has time for. Nobody has to
+        // compress, so the others get the run as it is.
+        let mayCompress = deflatedThisTurn < Limits.deflatedPerTurnMax && !(isOwn && isBlocked)
+        variant = mayCompress ? compressRun(segment, number, own: own) : segment
+        if !isOwn && mayCompress { ready[number] = variant }
       }
       outbox.enqueue(variant, on: &connections[slot].outbound)
       delivered += 1
@@ -223,6 +226,8 @@ extension Shard where Kernel: ~Copyable {
   /// The frames of a run once more, the larger ones compressed, as one new segment of the outbox.
   private mutating func compressRun(_ segment: Segment, _ number: Int, own: UInt32) -> Segment {
     compressedRun.removeAll()
+    deflatedThisTurn &+= segment.count
+    effort &+= segment.count &* Limits.effortPerDeflatedByte
     if own != Pool<DeflateContext>.none, var context = deflateContexts.take(own) {
       Self.compress(segment, in: outbox, thresholdBytes: shared.deflateThresholdBytes, &deflated, &compressedRun) {
         payload, out in

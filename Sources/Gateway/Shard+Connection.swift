@@ -141,7 +141,9 @@ extension Shard where Kernel: ~Copyable {
   /// Puts the side allocation back, or drops it when it holds nothing or its connection has gone. A WebSocket that has
   /// finished its upgrade goes over to its session then, with what is kept.
   private mutating func keep(_ inbound: consuming Inbound, of token: SlabToken, at index: UInt32) {
+    var inbound = inbound
     guard connections.isCurrent(token) else {
+      heldBytes -= inbound.heldBytes
       if index != Pool<Inbound>.none { inbounds.discard(index) }
       return
     }
@@ -151,13 +153,22 @@ extension Shard where Kernel: ~Copyable {
       connections[token.index].flags.remove(.long)
     }
     if inbound.isIdle {
+      heldBytes -= inbound.heldBytes
       if index != Pool<Inbound>.none { inbounds.discard(index) }
       connections[token.index].inbound = Pool<Inbound>.none
-    } else if index != Pool<Inbound>.none {
+      return finishKeeping(token)
+    }
+    countHeld(&inbound)
+    if index != Pool<Inbound>.none {
       inbounds.putBack(inbound, at: index)
     } else {
       connections[token.index].inbound = inbounds.insert(inbound)
     }
+    finishKeeping(token)
+  }
+
+  @inline(__always)
+  private mutating func finishKeeping(_ token: SlabToken) {
     if connections[token.index].flags.contains(.takesOver) { finishUpgrade(token.index) }
   }
 
@@ -308,7 +319,8 @@ extension Shard where Kernel: ~Copyable {
       connections[slot].flags.remove(.pongWaits)
       connections[slot].pingsBacklog = 0
     } else if connections[slot].flags.contains(.pongWaits) {
-      if Int(connections[slot].pingsBacklog) >= limits.pingsBacklogMax {
+      let pings = connections[slot].pingsBacklog
+      if Int(pings) >= limits.pingsBacklogMax || pings == .max {
         close(slot, .pingFlood, "ping flood")
         return
       }
@@ -335,6 +347,7 @@ extension Shard where Kernel: ~Copyable {
     if index != Pool<Inbound>.none, var inbound = inbounds.take(index) {
       swap(&body, &inbound.owedPong)
       if inbound.isIdle {
+        heldBytes -= inbound.heldBytes
         inbounds.discard(index)
         connections[slot].inbound = Pool<Inbound>.none
       } else {

@@ -85,7 +85,9 @@ extension Shard where Kernel: ~Copyable {
       timers.schedule(slot, at: connections[slot].deadlineMilliseconds)
       let id = connectionID(slot)
       let queue = commands
-      let isStarted = startCall(slot, ordered: false) { queue.push(.answer(id, await work())) }
+      let isStarted = startCall(slot, ordered: false, bytes: request.body.count) {
+        queue.push(.answer(id, await work()))
+      }
       if !isStarted {
         finishAnswer(slot, HTTPAnswer(status: 503, headers: [("Retry-After", String(Limits.retryAfterSeconds))]))
       }

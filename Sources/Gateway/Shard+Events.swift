@@ -129,7 +129,7 @@ extension Shard where Kernel: ~Copyable {
     }
     let runs = shared.handlerRuns
     // Chats of one connection run side by side (PROTOCOLS 3.6); other handlers take its events in the order sent.
-    let isStarted = startCall(slot, ordered: builtIn != .chat) {
+    let isStarted = startCall(slot, ordered: builtIn != .chat, bytes: message.count) {
       do {
         try await runs.run(handler, call)
       } catch {

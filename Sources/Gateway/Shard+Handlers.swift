@@ -46,7 +46,7 @@ extension Shard where Kernel: ~Copyable {
       dialect: .handlers, name: name, connection: id, user: userText(slot), context: message.array, outlet: outlet
     ) { _, json in outlet.send(json, to: id) }
     let runs = shared.handlerRuns
-    let isStarted = startCall(slot, ordered: true) {
+    let isStarted = startCall(slot, ordered: true, bytes: message.count) {
       do {
         try await runs.run(handler, call)
       } catch {
@@ -67,7 +67,7 @@ extension Shard where Kernel: ~Copyable {
     let id = connectionID(slot)
     let outlet = shared.outlet(home: number)
     let text = HandlersText.text(of: reply)
-    if !startCall(slot, ordered: true, { outlet.send(text, to: id) }) { sendHandlersReply(slot, .tooManyRequests) }
+    if !startCall(slot, ordered: true, bytes: text.count, { outlet.send(text, to: id) }) { sendHandlersReply(slot, .tooManyRequests) }
   }
 
   private mutating func sendHandlersReply(_ slot: UInt32, _ reply: HandlersReply) {

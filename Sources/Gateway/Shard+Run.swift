@@ -21,6 +21,7 @@ extension Shard where Kernel: ~Copyable {
     abandon()
     endMail()
     endWaiting()
+    _ = shared.changeHeld(-heldReported)
     publishMetrics()
   }
 
@@ -41,6 +42,7 @@ extension Shard where Kernel: ~Copyable {
     handshakesThisTurn = 0
     brokenThisTurn = 0
     inflatedThisTurn = 0
+    deflatedThisTurn = 0
     effort = 0
     isTurnLate = false
 
@@ -55,6 +57,7 @@ extension Shard where Kernel: ~Copyable {
     takeCommands(&gather)
     runTimers()
     if shared.isStopping { drain() }
+    reviewHeld()
     flush(&gather)
     sendMail()
 

@@ -306,7 +306,9 @@ extension Shard where Kernel: ~Copyable {
       session: socket.token.span.string, socketId: socket.id.span.string
     ) { name, json in channel.emit(name ?? event, json) }
     let runs = shared.handlerRuns
-    let isStarted = startCall(slot, ordered: builtIn != .chat) {
+    let isStarted = startCall(
+      slot, ordered: builtIn != .chat, bytes: attachments.reduce(text.count) { $0 + $1.count }
+    ) {
       do {
         try await runs.run(handler, call)
       } catch {

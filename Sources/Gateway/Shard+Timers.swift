@@ -40,6 +40,7 @@ extension Shard where Kernel: ~Copyable {
     if deflated.release(above: limit) { isFreed = true }
     if compressedRun.release(above: limit) { isFreed = true }
     if number == 0 && shared.takeEndOfManyCalls() { isFreed = true }
+    if outbox.takeFreedBytes() >= Limits.freedBytesMany { isFreed = true }
     if isFreed { System.trimHeap() }
   }
 

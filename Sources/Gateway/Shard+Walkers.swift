@@ -223,7 +223,7 @@ extension Shard where Kernel: ~Copyable {
     let call = WalkerCall(
       walker, name: text, connection: id, root: userText(slot), context: checked.bytes.array,
       outlet: shared.outlet(home: number), mayNotify: mayNotify, runs: shared.handlerRuns)
-    let isStarted = startCall(slot, ordered: true) {
+    let isStarted = startCall(slot, ordered: true, bytes: message.count) {
       let outcome = await call.run()
       // Behind the walker's own notifications, which went through the same queue.
       if let text = WalkerCall.message(outcome, wantsResponse: wantsResponse) { queue.push(.text(id, text)) }

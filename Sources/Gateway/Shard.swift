@@ -47,6 +47,8 @@ struct Shard<Kernel: Network & ~Copyable>: ~Copyable {
   var brokenThisTurn = 0
   /// Bytes of messages decompressed since the last look at the clock.
   var inflatedThisTurn = 0
+  /// Bytes of broadcasts compressed in this turn.
+  var deflatedThisTurn = 0
   /// What was done since the last look at the clock, in bytes walked over or what takes as long.
   var effort = 0
   /// This turn has lasted so long that what can wait must.
@@ -62,6 +64,11 @@ struct Shard<Kernel: Network & ~Copyable>: ~Copyable {
   var adoptedBytes = 0
   /// Bytes of `outbox.waitingBytes` that `shared.waiting` knows of.
   var waitingReported = 0
+  /// Bytes received and kept, because nothing could be done with them yet; those that `shared` knows of; and when others
+  /// were last woken to let go of theirs.
+  var heldBytes = 0
+  var heldReported = 0
+  var heldWokenAt: UInt64 = 0
   /// The calls of `shared.waiting` that have been answered.
   var waitingCallsSeen = 0
   /// When this reactor last made one.

@@ -103,6 +103,10 @@ final class SharedState: Sendable {
   private let connectionCount = Atomic<Int>(0)
   /// Set once, when the gateway is told to stop. Release and acquire, though the doorbell orders it already.
   private let stopping = Atomic<Bool>(false)
+  /// Bytes that connections of all reactors have sent and that are kept. Relaxed: only a sum.
+  private let heldByteCount = Atomic<Int>(0)
+  /// Bytes of the messages that calls were started with. Relaxed: only a sum.
+  private let callByteCount = Atomic<Int>(0)
   /// Calls of handlers that have not ended. Relaxed: only a count.
   private let callCount = Atomic<Int>(0)
   /// Reactors that have not left their loops. Release and acquire: what they had published comes first.
@@ -181,12 +185,19 @@ final class SharedState: Sendable {
   /// A connection has gone.
   func leaveConnection() { connectionCount.wrappingSubtract(1, ordering: .relaxed) }
 
-  /// Counts a call of a handler; false when that is one more than the limit.
-  func enterCall() -> Bool {
+  /// Bytes received and kept at this moment.
+  var heldBytes: Int { heldByteCount.load(ordering: .relaxed) }
+
+  /// A reactor keeps so many more; returns the sum.
+  func changeHeld(_ change: Int) -> Int { heldByteCount.wrappingAdd(change, ordering: .relaxed).newValue }
+
+  /// Counts a call of a handler, started with so many bytes; false when that is one more than the limit, or too much.
+  func enterCall(bytes: Int) -> Bool {
+    let sum = callByteCount.wrappingAdd(bytes, ordering: .relaxed).newValue
     let count = callCount.wrappingAdd(1, ordering: .relaxed).newValue
     if count >= Limits.callsManyMin { hadManyCalls.store(true, ordering: .relaxed) }
-    if count <= limits.callsMax { return true }
-    leaveCall()
+    if count <= limits.callsMax && sum <= limits.callBytesMax { return true }
+    leaveCall(bytes: bytes)
     return false
   }
 
@@ -197,7 +208,10 @@ final class SharedState: Sendable {
   }
 
   /// A call has ended.
-  func leaveCall() { callCount.wrappingSubtract(1, ordering: .relaxed) }
+  func leaveCall(bytes: Int) {
+    callByteCount.wrappingSubtract(bytes, ordering: .relaxed)
+    callCount.wrappingSubtract(1, ordering: .relaxed)
+  }
 
   /// The way to clients for code that runs off the reactors. What concerns no single connection is carried out by the
   /// reactor `home`.

@@ -45,7 +45,7 @@ struct ConfigurationMistakeTests {
       Case("{unixPath:'relative'}", "unixPath: expected an absolute path of a socket, got \"relative\""),
       Case("{unixMode:'0999'}", "unixMode: expected an octal mode in a string, such as \"0660\", got \"0999\""),
       Case("{unixMode:432}", "unixMode: expected an octal mode in a string, such as \"0660\", got 432"),
-      Case("{corsOrigins:['https://a.example','nonsense://']}", "corsOrigins[1]: \"nonsense://\" is not an origin"),
+      Case("{corsOrigins:['https://a.example','non sense']}", "corsOrigins[1]: \"non sense\" is not an origin"),
       Case("{corsOrigins:'*'}", "corsOrigins: expected a list of origins, got \"*\""),
       Case("{reactorCount:65}", "reactorCount: expected 0...64, got 65"),
       Case("{channels:{staticTokens:{t:''}}}", "channels.staticTokens: a token or a user is empty"),
@@ -94,7 +94,7 @@ struct ConfigurationMistakeTests {
           { host: "::", mounts: [{ path: "*", dialect: "echo" }] },
         ],
         corsOrigins: ["https://a.example",
-          "nonsense://"],
+          "non sense"],
         handlers: { requests: { "a.b": 7 } },
       }
       """
@@ -105,7 +105,7 @@ struct ConfigurationMistakeTests {
       "line 7, column 7: listeners[1].port: expected 0...65535, got 70000",
       "line 8, column 9: listeners[1].mounts[0].path: expected",
       "line 9, column 5: listeners[2]: expected port (and host) or unix",
-      "line 12, column 5: corsOrigins[1]: \"nonsense://\" is not an origin",
+      "line 12, column 5: corsOrigins[1]: \"non sense\" is not an origin",
       "line 13, column 27: handlers.requests.a.b: expected a URL, got 7",
     ] {
       #expect(found.contains { $0.hasPrefix("test.json5: " + expected) }, "\(expected) in \(found)")

@@ -117,7 +117,7 @@ struct SocketIOTests {
     let within = String(repeating: "n", count: SocketIOPacket.namespaceBytesMax - 1)
     #expect(Self.read("1/\(within)") == "disconnect /\(within) -")
     #expect(Self.read("1/\(within),") == "disconnect /\(within) -")
-    #expect(Self.read("1/\(within)n") == "! namespace")
+    #expect(Self.read("1/\(within)n") == "! \(SocketIOFault.namespace)")
     #expect(Self.read("2[\"a\"," + String(repeating: "[", count: 100_000)) == "event refused")
     let deep = String(repeating: "[", count: 62) + String(repeating: "]", count: 62)
     #expect(Self.read("2[\"a\",\(deep)]") == "event \"a\" \(deep)")

@@ -50,6 +50,11 @@ extension Limits {
   public static var inflateDensityMax: Int { 64 }
   /// Answers that one read may cost before the next ones are made smaller: half a millisecond's worth.
   public static var answersPerReadMax: UInt64 { 256 }
+  /// Bytes of broadcasts that a turn compresses: thirty milliseconds of zlib's time. Past it subscribers get them plain,
+  /// which they must always understand. A connection that keeps its window needs a compression, and a copy, of its own.
+  public static var deflatedPerTurnMax: Int { 4_194_304 }
+  /// What compressing a byte costs, in bytes walked over.
+  public static var effortPerDeflatedByte: Int { 8 }
   /// Bytes of output after which a turn flushes early: what a second-level cache holds.
   public static var turnBytesMax: Int { 1_048_576 }
   /// Connections told to go away in one turn at most while the gateway stops, so that the loop goes on turning.
@@ -125,6 +130,9 @@ extension Limits {
   /// So many calls at a time leave free memory in the heaps of all threads that they ran on, which is given back when
   /// the last of them has ended. Two hundred streams that broke off left five megabytes.
   public static var callsManyMin: Int { 64 }
+  /// Bytes of outgoing chunks freed between two looks from which on the heap is trimmed: they may lie below others that
+  /// live, and the allocator keeps them then.
+  public static var freedBytesMany: Int { 1_048_576 }
   /// Milliseconds between two looks at what could be given back.
   public static var tidyMilliseconds: UInt64 { 1_000 }
 

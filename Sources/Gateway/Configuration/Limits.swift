@@ -56,6 +56,11 @@ public struct Limits: Sendable, Equatable {
   public var callsPerConnectionMax = 32
   /// Calls of the application's handlers that the gateway may have under way, waiting ones included.
   public var callsMax = 4_096
+  /// Bytes of messages that those calls were started with.
+  public var callBytesMax = 268_435_456
+  /// Bytes that all clients together have sent and that are kept, because a message or a request is not whole yet; past
+  /// it the client address that has the most of them pays (HOSTILE 36).
+  public var receivedBytesMax = 268_435_456
   /// Sessions of the events dialect that are kept at a time; past it the oldest anonymous one gives way.
   public var eventSessionsMax = 100_000
   /// Engine.IO sessions that are in no namespace, in percent of the connections that the gateway may hold; past it the
@@ -233,6 +238,12 @@ extension Limits {
     LimitRule(
       name: "callsMax", field: \.callsMax, range: 1...1_000_000,
       reason: "Calls of handlers under way in the gateway. Each keeps its message in memory."),
+    LimitRule(
+      name: "callBytesMax", field: \.callBytesMax, range: 1_048_576...1_099_511_627_776,
+      reason: "Bytes of messages of handlers' calls under way. A thousand small ones, or a quarter of a thousand long."),
+    LimitRule(
+      name: "receivedBytesMax", field: \.receivedBytesMax, range: 1_048_576...1_099_511_627_776,
+      reason: "Bytes of unfinished messages of all clients (close 1013). 256 of the longest at a time."),
     LimitRule(
       name: "eventSessionsMax", field: \.eventSessionsMax, range: 1...10_000_000,
       reason: "Sessions of events clients; past it the oldest anonymous one gives way. About 20 MB."),

@@ -29,10 +29,10 @@ final class Conversation: Sendable {
   /// Starts a call; one that is `ordered` begins after the ordered one before it has ended, and none before the
   /// connection's `connected` hook has been told (PROTOCOLS 9). False when the connection
   /// or the gateway has as many calls as are allowed.
-  func start(ordered: Bool, _ body: @escaping @Sendable () async -> Void) -> Bool {
+  func start(ordered: Bool, bytes: Int, _ body: @escaping @Sendable () async -> Void) -> Bool {
     state.withLock { state in
       if state.isCancelled || state.tasks.count >= shared.limits.callsPerConnectionMax { return false }
-      guard shared.enterCall() else { return false }
+      guard shared.enterCall(bytes: bytes) else { return false }
       state.serial += 1
       let serial = state.serial
       let previous = ordered ? state.last : nil
@@ -40,7 +40,7 @@ final class Conversation: Sendable {
         await previous?.value
         await shared.extensions.awaitConnected?(id)
         if !Task.isCancelled { await body() }
-        ended(serial, ordered)
+        ended(serial, ordered, bytes)
       }
       // Its end needs the lock as well, so it is entered here before it can leave.
       state.tasks[serial] = task
@@ -99,7 +99,7 @@ final class Conversation: Sendable {
     for waiter in waiters { waiter.resume() }
   }
 
-  private func ended(_ serial: UInt64, _ ordered: Bool) {
+  private func ended(_ serial: UInt64, _ ordered: Bool, _ bytes: Int) {
     state.withLock { state in
       state.tasks[serial] = nil
       if ordered {
@@ -107,7 +107,7 @@ final class Conversation: Sendable {
         if state.orderedCount == 0 { state.last = nil }
       }
     }
-    shared.leaveCall()
+    shared.leaveCall(bytes: bytes)
     shared.commands[id.reactor].push(.callEnded(id, isOrdered: ordered))
   }
 }

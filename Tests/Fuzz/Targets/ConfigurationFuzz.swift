@@ -14,7 +14,14 @@ enum ConfigurationFuzz {
     sources.fileName = "fuzz"
     sources.file = copy
     var mistakes: [String] = []
-    do { _ = try Configuration.load(sources) } catch { mistakes = error.mistakes.map(\.description) }
+    var fault: String?
+    do {
+      _ = try Configuration.load(sources)
+    } catch {
+      mistakes = error.mistakes.map(\.description)
+      // A mistake of the syntax is the file's own; one of the meaning is a key's.
+      fault = error.mistakes.first { $0.key == "fuzz" && $0.text.hasPrefix("line ") }?.text
+    }
     for mistake in mistakes {
       try require(!mistake.isEmpty && !mistake.contains("\n"), "a mistake of several lines: \(mistake)")
     }
@@ -22,7 +29,6 @@ enum ConfigurationFuzz {
       return try require(!mistakes.isEmpty, "accepts what is not UTF-8")
     }
     guard let tree = try? ReferenceJSON.parse(copy, depthMax: depthMax), !isBeyondJSON(tree) else { return }
-    let fault = mistakes.first { $0.hasPrefix("fuzz: line ") || $0.hasPrefix("line ") }
     try require(fault == nil, "JSON, but: \(fault ?? "")")
     if isThorough && FoundationOracle.isComparable(copy) {
       try require(FoundationOracle.parse(copy) != nil, "the reference accepts what Foundation does not")
