@@ -45,7 +45,7 @@ struct ConfigurationMistakeTests {
       Case("{unixPath:'relative'}", "unixPath: expected an absolute path of a socket, got \"relative\""),
       Case("{unixMode:'0999'}", "unixMode: expected an octal mode in a string, such as \"0660\", got \"0999\""),
       Case("{unixMode:432}", "unixMode: expected an octal mode in a string, such as \"0660\", got 432"),
-      Case("{corsOrigins:['https://a.example','nonsense://']}", "corsOrigins[1]: \"nonsense://\" is not an origin"),
+      Case("{corsOrigins:['https://a.example','nonsense:/']}", "corsOrigins[1]: \"nonsense:/\" is not an origin"),
       Case("{corsOrigins:'*'}", "corsOrigins: expected a list of origins, got \"*\""),
       Case("{reactorCount:65}", "reactorCount: expected 0...64, got 65"),
       Case("{channels:{staticTokens:{t:''}}}", "channels.staticTokens: a token or a user is empty"),
