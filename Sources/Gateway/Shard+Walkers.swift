@@ -28,7 +28,7 @@ extension Shard where Kernel: ~Copyable {
     makeWalkersId()
     connections[slot].alias = users.intern(nameScratch)
     let verdict = identifyWalkersUser(bytes.extracting(head.authorization ?? 0..<0))
-    if verdict != .user && walkersAnonymous == .no {
+    if verdict != .user && shared.walkersAnonymous == .no {
       return verdict == .absent ? .refuse(.forbidden, "Not authenticated") : .refuse(.unauthorized)
     }
     connections[slot].user = users.intern(nameScratch)
@@ -50,8 +50,6 @@ extension Shard where Kernel: ~Copyable {
     nameScratch.removeAll()
     WalkersEncoder.appendId(seconds: clock.milliseconds / 1_000, random: random.span, to: &nameScratch)
   }
-
-  private var walkersAnonymous: WalkersAnonymous { shared.configuration.walkers.anonymous }
 
   /// Leaves the root of a credential's user in `nameScratch`, or the public root for any other verdict.
   private mutating func identifyWalkersUser(_ credential: Span<UInt8>) -> WalkersAuthenticator.Verdict {
@@ -101,7 +99,7 @@ extension Shard where Kernel: ~Copyable {
     case .connection:
       sendWalkersConnection(slot)
     case .notify(let target, let ids, let data):
-      if walkersAnonymous != .full && !connections[slot].flags.contains(.authenticated) {
+      if shared.walkersAnonymous != .full && !connections[slot].flags.contains(.authenticated) {
         refuseWalkers(slot, .publicSender, WalkerCall.denied)
         return
       }
@@ -158,7 +156,7 @@ extension Shard where Kernel: ~Copyable {
     var credential = ByteBuffer()
     if let token { JSONString.decode(message, token, into: &credential) }
     let isUser = identifyWalkersUser(credential.bytes) == .user
-    if !isUser && walkersAnonymous == .no {
+    if !isUser && shared.walkersAnonymous == .no {
       refuseWalkers(slot, .publicSender, WalkerCall.denied)
       return
     }
@@ -211,7 +209,7 @@ extension Shard where Kernel: ~Copyable {
     }
     let id = connectionID(slot)
     let queue = commands
-    let mayNotify = isUser || walkersAnonymous == .full
+    let mayNotify = isUser || shared.walkersAnonymous == .full
     let call = WalkerCall(
       walker, name: text, connection: id, root: userText(slot), context: checked.bytes.array,
       outlet: shared.outlet(home: number), mayNotify: mayNotify, runs: shared.handlerRuns)
