@@ -28,7 +28,7 @@ extension Shard where Kernel: ~Copyable {
     makeWalkersId()
     connections[slot].alias = users.intern(nameScratch)
     let verdict = identifyWalkersUser(slot, bytes.extracting(head.authorization ?? 0..<0))
-    if walkersAnonymous == .no {
+    if shared.walkersAnonymous == .no {
       switch verdict {
       case .user: break
       case .absent: return .refuse(.forbidden, "Not authenticated", .tokenMissing)
@@ -55,8 +55,6 @@ extension Shard where Kernel: ~Copyable {
     WalkersEncoder.appendId(seconds: clock.milliseconds / 1_000, random: random.span, to: &nameScratch)
   }
 
-  private var walkersAnonymous: WalkersAnonymous { shared.configuration.walkers.anonymous }
-
   /// Leaves the root of a credential's user in `nameScratch`, or the public root for any other verdict.
   private mutating func identifyWalkersUser(
     _ slot: UInt32, _ credential: Span<UInt8>
@@ -67,7 +65,7 @@ extension Shard where Kernel: ~Copyable {
     nameScratch.removeAll()
     nameScratch.append(WalkersRoot.publicRoot)
     // The client is not refused, so nothing else would say why it is nobody in particular.
-    if case .invalid(let denial) = verdict, walkersAnonymous != .no { noteIgnoredCredential(slot, denial) }
+    if case .invalid(let denial) = verdict, shared.walkersAnonymous != .no { noteIgnoredCredential(slot, denial) }
     return verdict
   }
 
@@ -109,7 +107,7 @@ extension Shard where Kernel: ~Copyable {
     case .connection:
       sendWalkersConnection(slot)
     case .notify(let target, let ids, let data):
-      if walkersAnonymous != .full && !connections[slot].flags.contains(.authenticated) {
+      if shared.walkersAnonymous != .full && !connections[slot].flags.contains(.authenticated) {
         refuseWalkers(slot, .publicSender, WalkerCall.denied)
         return
       }
@@ -166,7 +164,7 @@ extension Shard where Kernel: ~Copyable {
     var credential = ByteBuffer()
     if let token { JSONString.decode(message, token, into: &credential) }
     let isUser = identifyWalkersUser(slot, credential.bytes) == .user
-    if !isUser && walkersAnonymous == .no {
+    if !isUser && shared.walkersAnonymous == .no {
       refuseWalkers(slot, .publicSender, WalkerCall.denied)
       return
     }
@@ -219,7 +217,7 @@ extension Shard where Kernel: ~Copyable {
     }
     let id = connectionID(slot)
     let queue = commands
-    let mayNotify = isUser || walkersAnonymous == .full
+    let mayNotify = isUser || shared.walkersAnonymous == .full
     let call = WalkerCall(
       walker, name: text, connection: id, root: userText(slot), context: checked.bytes.array,
       outlet: shared.outlet(home: number), mayNotify: mayNotify, runs: shared.handlerRuns)

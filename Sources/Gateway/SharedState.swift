@@ -77,6 +77,8 @@ final class SharedState: Sendable {
   let sessionsVerifier: JWTVerifier?
   let walkersVerifier: JWTVerifier?
   let walkersAuthenticator: WalkersAuthenticator
+  /// What the public user of the walkers dialect may do; looked at for every notification.
+  let walkersAnonymous: WalkersAnonymous
   let staticTokens: StaticTokens
   let origins: OriginPolicy
   /// Peers whose `X-Forwarded-For` is believed.
@@ -166,6 +168,7 @@ final class SharedState: Sendable {
     var endpoints = Endpoints(configuration, origins: origins) { reason in
       logger.log(.warning, "user-file-unusable", [("error", .text(reason))])
     }
+    walkersAnonymous = configuration.walkers.anonymous
     walkersAuthenticator = WalkersAuthenticator(verifier: walkersVerifier, accounts: endpoints.accounts)
     let walkers = WalkerEndpoint(
       walkers: self.extensions.walkers, authenticator: walkersAuthenticator,

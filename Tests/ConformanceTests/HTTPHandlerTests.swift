@@ -49,7 +49,7 @@ struct HTTPHandlerTests {
     let server = try BackendServer()
     let urls =
       #"{"plain":"\#(reply(server, "json", "{\"a\": 1}"))","# + #""none":"\#(server.url("/status/204"))","#
-      + #""named":"\#(reply(server, "ndjson", "{\"event\":\"x\",\"data\":1}\n{\"event\":\"y\",\"data\":2}\n"))"}"#
+      + #""named":"\#(reply(server, "ndjson", "{\"event\":\"x\",\"data\":1}\n \t\n\r\n{\"event\":\"y\",\"data\":2}\n \r"))"}"#
     try withGateway(reactors: reactors, settings: settings(server, [("events.handlers", urls)])) { gateway throws in
       let client = try gateway.events()
       for _ in 0..<5 {

@@ -114,8 +114,11 @@ struct HookRunnerTests {
     }
     let runner = try runner(hooks, BackendCounters(), patienceMilliseconds: 20)
     runner.record(event(.connected, 1))
+    #expect(runner.park(HookWaiter(), event(.connected, 1).connection))
     await runner.awaitConnected(event(.connected, 1).connection)
     #expect(!runner.isIdle)
+    // Those behind it do not wait as long again.
+    #expect(!runner.park(HookWaiter(), event(.connected, 1).connection))
     isOver.withLock { $0 = true }
     try await idle(runner)
   }

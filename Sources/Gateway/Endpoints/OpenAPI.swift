@@ -204,7 +204,8 @@ private struct OpenAPIOperation {
       security = ["bearer", ""]
       responses = [
         (200, "What it reported", "Walked"), (401, "The token does not count", "Detail"),
-        (403, "It needs a token", "Detail"), (404, "No such walker, or not for HTTP", "Detail"),
+        (403, "It needs a token, for itself or to send to others", "Detail"),
+        (404, "No such walker, or not for HTTP", "Detail"),
         (422, "The context cannot be used", "Invalid"), (500, "The walker failed", "Detail"),
         (503, "Too many walkers at the moment", "Detail"), (504, "The walker took too long", "Detail"),
       ]

@@ -110,16 +110,19 @@ struct HTTPHandlers: Sendable {
     case "application/x-ndjson":
       var splitter = LineSplitter()
       for try await piece in response.body {
-        for line in splitter.feed(piece) where !line.isEmpty {
+        for line in splitter.feed(piece) where !Self.isBlank(line) {
           try Self.value(line, deliver)
           try await Self.drain(call)
         }
       }
-      if let line = splitter.finish() { try Self.value(line, deliver) }
+      if let line = splitter.finish(), !Self.isBlank(line) { try Self.value(line, deliver) }
     default:
       throw .badResponse("content type \(type.isEmpty ? "missing" : type)")
     }
   }
+
+  /// Whether a line holds nothing: back ends that think for long send such lines to show that they live.
+  private static func isBlank(_ line: [UInt8]) -> Bool { line.allSatisfy { $0 == 0x20 || $0 == 0x09 || $0 == 0x0D } }
 
   /// Waits until the client has taken what it was sent, so that a long answer stays with the back end.
   private static func drain(_ call: Call) async throws(CourierError) {

@@ -37,6 +37,8 @@ final class HookRunner: Sendable {
     var outlet: Outlet?
     /// Calls that wait until a connection's `connected` has been told.
     var waiting: [ConnectionID: [HookWaiter]] = [:]
+    /// Connections whose `connected` a call has waited for long enough; the calls behind it do not wait again.
+    var givenUp: Set<ConnectionID> = []
   }
 
   private let hooks: Hooks
@@ -93,13 +95,27 @@ final class HookRunner: Sendable {
   /// for the application is wrong then, and that is better than a client that is not served. The task of a call.
   func awaitConnected(_ connection: ConnectionID) async {
     let waiter = HookWaiter()
-    let isPending = state.withLock { state in
-      // A connection's events are told in order, and this is the first.
-      guard state.pending[connection]?.first?.kind == .connected else { return false }
+    guard park(waiter, connection) else { return }
+    await waiter.wait(milliseconds: patienceMilliseconds)
+    if !Task.isCancelled { giveUp(connection) }
+  }
+
+  /// Keeps a waiter until `connected` has been told; false where it does not wait to be told, or not any more.
+  func park(_ waiter: HookWaiter, _ connection: ConnectionID) -> Bool {
+    state.withLock { state in
+      guard Self.isPending(connection, state), !state.givenUp.contains(connection) else { return false }
       state.waiting[connection, default: []].append(waiter)
       return true
     }
-    if isPending { await waiter.wait(milliseconds: patienceMilliseconds) }
+  }
+
+  private func giveUp(_ connection: ConnectionID) {
+    state.withLock { if Self.isPending(connection, $0) { $0.givenUp.insert(connection) } }
+  }
+
+  /// Whether `connected` has not been told yet. A connection's events are told in order, and this is the first.
+  private static func isPending(_ connection: ConnectionID, _ state: State) -> Bool {
+    state.pending[connection]?.first?.kind == .connected
   }
 
   /// Tells what there is, one event of one connection after another.
@@ -144,7 +160,9 @@ final class HookRunner: Sendable {
       } else {
         state.pending[event.connection] = nil
       }
-      return event.kind == .connected ? state.waiting.removeValue(forKey: event.connection) ?? [] : []
+      guard event.kind == .connected else { return [HookWaiter]() }
+      state.givenUp.remove(event.connection)
+      return state.waiting.removeValue(forKey: event.connection) ?? []
     }
     for waiter in waiters { waiter.tell() }
   }
