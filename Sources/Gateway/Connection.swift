@@ -93,6 +93,8 @@ struct ConnectionFlags: OptionSet, BitwiseCopyable {
   static let omitsBody = ConnectionFlags(rawValue: 32768)
   /// The system has said that the peer will send no more; what it sent before may still wait to be read.
   static let readEnded = ConnectionFlags(rawValue: 1 << 28)
+  /// It carries requests of a trusted proxy's clients, and `Shard.proxied` says more.
+  static let proxied = ConnectionFlags(rawValue: 1 << 27)
   /// The client is one that a trusted proxy names, for the request at hand alone.
   static let forwarded = ConnectionFlags(rawValue: 1 << 29)
   /// A request has been answered, and the next has not begun.
@@ -135,19 +137,14 @@ struct Connection: BitwiseCopyable {
   /// When the timer must look at it, in milliseconds of the monotonic clock: the end of the handshake, the next
   /// heartbeat, or the end of patience.
   var deadlineMilliseconds: UInt64 = 0
-  /// Who is at the other end: the socket's peer, or whom a PROXY protocol header names.
-  var peer: PeerAddress
-  /// Whose the request at hand is, or the WebSocket: the peer's, or the client's that a trusted proxy names.
+  /// Whose the request at hand is, or the WebSocket: the client's that a trusted proxy names, else the peer's. That is
+  /// the other end of the socket, or whom a PROXY protocol header names.
   var client: PeerAddress
-  /// The address of the client before, as `AddressTable` counts it; `UInt64.max`, which is nobody's, when there was
-  /// none.
-  var formerClient = UInt64.max
 
   init(fd: Int32, listener: UInt16, client: PeerAddress) {
     self.fd = fd
     self.listener = listener
     self.client = client
-    peer = client
   }
 }
 

@@ -103,6 +103,7 @@ extension Shard where Kernel: ~Copyable {
     }
     if connection.flags.contains(.counted) { webSocketCount -= 1 }
     if connection.flags.contains(.admitted) { shared.addresses.leave(connection.client) }
+    if connection.flags.contains(.proxied) { leaveProxied(slot) }
     if connection.deflateContext != Pool<DeflateContext>.none { deflateContexts.discard(connection.deflateContext) }
     timers.cancel(slot)
     let token = connections.token(of: slot)

@@ -365,9 +365,7 @@ extension Shard where Kernel: ~Copyable {
     case .complete(let length, let address):
       offset += length
       if let address {
-        let peer = PeerAddress(high: address.high, low: address.low, port: address.port)
-        connections[slot].peer = peer
-        connections[slot].client = peer
+        connections[slot].client = PeerAddress(high: address.high, low: address.low, port: address.port)
       }
       connections[slot].phase = .head
       countPeer(slot)

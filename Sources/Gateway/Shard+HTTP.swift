@@ -390,6 +390,8 @@ extension Shard where Kernel: ~Copyable {
       Self.appendAcceptance(key, subprotocol, answer, to: &out)
     }
     enqueueRaw(slot)
+    // The client's own from now on.
+    leaveProxied(slot)
     connections[slot].phase = .open
     connections[slot].role = role
     connections[slot].flags.insert(.counted)

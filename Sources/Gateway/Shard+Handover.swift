@@ -8,9 +8,8 @@ struct Handover: Sendable {
   let fd: Int32
   let listener: UInt16
   let client: PeerAddress
-  /// The other end, and the client before: what `Connection` says of them.
-  let peer: PeerAddress
-  let formerClient: UInt64
+  /// What is known of it if a trusted proxy is at its other end.
+  let proxied: ProxiedConnection?
   /// Whether it is counted among the connections of its address.
   let isAdmitted: Bool
   /// From the beginning of the request that made it move.
@@ -28,7 +27,7 @@ extension Shard where Kernel: ~Copyable {
     takeUnsent(slot, into: &unsent)
     let handover = Handover(
       fd: connection.fd, listener: connection.listener, client: connection.client,
-      peer: connection.peer, formerClient: connection.formerClient,
+      proxied: leaveProxied(slot),
       isAdmitted: connection.flags.contains(.admitted), received: received.array, unsent: unsent.bytes.array)
     network.unregister(connection.fd)
     timers.cancel(slot)
@@ -44,8 +43,6 @@ extension Shard where Kernel: ~Copyable {
   /// Takes a connection from another reactor and goes on with its request.
   mutating func adopt(_ handover: Handover) {
     var connection = Connection(fd: handover.fd, listener: handover.listener, client: handover.client)
-    connection.peer = handover.peer
-    connection.formerClient = handover.formerClient
     if handover.isAdmitted { connection.flags.insert(.admitted) }
     connection.deadlineMilliseconds = now + UInt64(limits.handshakeTimeoutMilliseconds)
     guard drainDeadline == 0, let token = connections.insert(connection) else {
@@ -58,6 +55,7 @@ extension Shard where Kernel: ~Copyable {
       drop(token.index, .internalError)
       return
     }
+    takeProxied(token.index, handover.proxied)
     timers.schedule(token.index, at: connection.deadlineMilliseconds)
     if !handover.unsent.isEmpty {
       scratch.removeAll()

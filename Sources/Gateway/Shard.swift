@@ -76,6 +76,8 @@ struct Shard<Kernel: Network & ~Copyable>: ~Copyable {
   var personalRooms = PersonalRooms()
   /// The slot to which a WebSocket in the middle of receiving has gone over.
   var movedTo: SlabToken?
+  /// Connections over which trusted proxies send requests of their clients; not their WebSockets.
+  var proxied: [UInt32: ProxiedConnection] = [:]
   /// Connections for which handlers of the application are at work.
   var conversations: [UInt32: Conversation] = [:]
   /// Messages of walkers clients that wait for a walker of theirs to end; only where there are calls.
