@@ -1,5 +1,5 @@
-// Hostile Socket.IO: packets, attachments, guessed sessions and sessions by the thousand; lines 13, 14, 18, 24, 28 and 29 of
-// HOSTILE. Constants.
+// Hostile Socket.IO: packets, attachments, guessed sessions, sessions by the thousand and packets by the hundred
+// thousand; lines 13, 14, 18, 24, 26, 28, 29 and 36 to 38 of HOSTILE. Constants.
 
 import Foundation
 import TestSupport
@@ -110,6 +110,39 @@ extension Rows {
       }
       try client.send(#"42["ping"]"#)
       #expect(try client.nextText().hasPrefix(#"42["pong""#))
+    },
+    .scenario(
+      37, "Socket.IO, 96 POSTs of a megabyte at once", .standard,
+      .survived("taken in turns; those past 64 MiB that wait are refused")
+    ) { victim throws in
+      let before = try Metrics(of: victim.gateway).closes("rate_limited")
+      let body = Array(repeating: #"42["x"]"#, count: 123_000).joined(separator: "\u{1E}")
+      let answer = try ask("POST", "/api/auth/acquire-session", on: victim.connect())
+      let token = JSON(answer.text)?["data"]?["token"]?.text ?? ""
+      let clients = try (0..<96).map { _ in
+        let socket = try victim.connect()
+        let target = polling + "&sid=" + (try open(on: socket))
+        #expect(try ask("POST", target, body: #"40{"token":"\#(token)"}"#, on: socket).text == "ok")
+        return (socket, target)
+      }
+      for (socket, target) in clients {
+        try socket.send(
+          [UInt8]("POST \(target) HTTP/1.1\r\nHost: x\r\nContent-Length: \(body.utf8.count)\r\n\r\n".utf8))
+        try socket.send([UInt8](body.utf8))
+      }
+      var refused = 0
+      for (socket, target) in clients {
+        let status = try HTTPExchange.readAnswer(on: socket).status
+        if status == 503 {
+          refused += 1
+          #expect(try ask("POST", target, body: "6", on: victim.connect()).status == 400)
+        } else {
+          #expect(status == 200)
+          #expect(try ask("POST", target, body: "1", on: socket).text == "ok")
+        }
+      }
+      let counted = try Metrics(of: victim.gateway).closes("rate_limited") - before
+      #expect(counted <= refused)
     },
     longPost(#"6"#), longPost(#"42["x"]"#), longPost("431[]"), longPost("42"),
     packet(29, "an attachment that nobody announced", "3", attachments: [10]),
