@@ -394,7 +394,10 @@ extension Shard where Kernel: ~Copyable {
     unjoined.remove(session.unjoined)
     leaveSocketIO(session)
     engines.discard(index)
-    if let post { answerPost(post, .unknownSession) }
+    if let post {
+      postBytes -= post.body.count
+      answerPost(post, .unknownSession)
+    }
     if let poll, connections.isCurrent(poll) {
       scratch.removeAll()
       EngineIOPacket.begin(reason == .client ? .noop : .close, to: &scratch)

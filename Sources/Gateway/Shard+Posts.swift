@@ -55,6 +55,7 @@ extension Shard where Kernel: ~Copyable {
     let post = engine.post
     engine.post = nil
     engines.putBack(engine, at: connections[session.index].engine)
+    if let post { postBytes -= post.body.count }
     return post
   }
 
@@ -88,9 +89,16 @@ extension Shard where Kernel: ~Copyable {
     }
   }
 
-  /// Answers a POST whose packets are through; else its connection waits.
+  /// Answers a POST whose packets are through; else its connection waits, unless so much waits already that the session
+  /// must end.
   private mutating func settle(_ post: EnginePost, of session: SlabToken, _ progress: PostProgress) {
     if case .more = progress {
+      if postBytes + post.body.count > Limits.postBytesWaitingMax {
+        answerPost(post, nil, isTooMuch: true)
+        if connections.isCurrent(session) { endEngine(session.index, .rateLimited) }
+        return
+      }
+      postBytes += post.body.count
       withEngine(session.index) { $0.post = post }
       posts.append(session)
       let slot = post.connection.index
@@ -108,7 +116,7 @@ extension Shard where Kernel: ~Copyable {
   }
 
   /// Sends the answer of a POST, if its connection still waits, and reads on from there.
-  mutating func answerPost(_ post: EnginePost, _ refusal: EngineIORefusal?) {
+  mutating func answerPost(_ post: EnginePost, _ refusal: EngineIORefusal?, isTooMuch: Bool = false) {
     guard connections.isCurrent(post.connection) else { return }
     let slot = post.connection.index
     let hasWaited = connections[slot].phase == .polling
@@ -118,7 +126,10 @@ extension Shard where Kernel: ~Copyable {
       connections[slot].phase = .head
       exchange.keepsAlive = exchange.keepsAlive && drainDeadline == 0
     }
-    if let refusal {
+    if isTooMuch {
+      refuseEngine(
+        slot, .serviceUnavailable, "Too many requests", exchange, retryAfterSeconds: Limits.retryAfterSeconds)
+    } else if let refusal {
       refuseEngine(slot, refusal, exchange)
     } else {
       respondOK(slot, exchange)

@@ -106,6 +106,8 @@ struct Shard<Kernel: Network & ~Copyable>: ~Copyable {
   var unjoined: UnjoinedSessions
   /// Sessions with a POST whose packets take more than a turn, in the order in which they go on.
   var posts = GrowableArray<SlabToken>()
+  /// Bytes of the bodies of these.
+  var postBytes = 0
   /// Sessions whose poll is answered in a later turn, in that order.
   var latePolls = GrowableArray<SlabToken>()
   /// Which native connections of the events dialect belong to a session, a user, a socket id.

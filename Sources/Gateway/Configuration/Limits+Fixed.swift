@@ -95,6 +95,9 @@ extension Limits {
   /// Packets of a POST that are taken before a look at the clock: those that are answered take some two microseconds
   /// each.
   public static var packetsAtOnceMax: Int { 16 }
+  /// Bytes of POSTs that wait on one reactor because their packets take more than a turn: sixty-four of the largest.
+  /// Small ones never wait.
+  public static var postBytesWaitingMax: Int { 67_108_864 }
   /// Engine.IO sessions in no namespace that were opened over one TCP connection, past which the oldest give way. A
   /// client has one; a proxy on this machine has some tens of clients that come at the same moment.
   public static var unjoinedSessionsPerConnectionMax: Int { 100 }
