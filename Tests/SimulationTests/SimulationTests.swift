@@ -92,7 +92,8 @@ struct SimulationTotals: CustomStringConvertible {
   var isBusy: Bool {
     deliveries > 1_000 && required > 500 && counters[.wakeUps, default: 0] > 50
       && closes[.slow, default: 0] > 0 && closes[.networkError, default: 0] > 0 && closes[.client, default: 0] > 0
-      && closes[.noPong, default: 0] > 0
+      && closes[.noPong, default: 0] > 0 && closes[.badProxyHeader, default: 0] > 0
+      && counters[.deliveriesDropped, default: 0] > 0
   }
 
   /// The same for Socket.IO clients.
