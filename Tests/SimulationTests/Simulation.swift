@@ -52,8 +52,7 @@ final class Simulation {
   private var news = 0
   private var steps = 0
   private var isInterleaving = false
-  /// The most that slow readers kept, and the turn since which that is too much.
-  private var heldMax = 0
+  /// The turn since which slow readers keep too much.
   private var excessSince = 0
   private var pins = 0
   /// When the lack of descriptors ends; 0 while there is none.
@@ -177,7 +176,6 @@ final class Simulation {
       }
     }
     let held = reactors.reduce(0) { $0 + $1.heldBytes }
-    heldMax = max(heldMax, held)
     let turns = reactors.reduce(0) { $0 + $1.turns }
     if held <= plan.waitingBytesMax + underWay + frames { excessSince = turns }
     if turns - excessSince > Self.excessTurnsMax * reactors.count {

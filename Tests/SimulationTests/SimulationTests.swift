@@ -60,6 +60,9 @@ struct SimulationTests {
     #expect(one.steps == two.steps && one.deliveries == two.deliveries)
     let other = try Simulation(seed: seed + 1, steps: 1_500).run()
     #expect(one.hash != other.hash)
+    let three = try Simulation(seed: seed, steps: 1_500, engineClients: 4).run()
+    let four = try Simulation(seed: seed, steps: 1_500, engineClients: 4).run()
+    #expect(three.hash == four.hash && three.steps == four.steps && three.engine == four.engine)
   }
 }
 
