@@ -1,5 +1,5 @@
-// The simulated clients' own permessage-deflate: straight on the system's zlib, apart from Sources/Compression so as not
-// to share its mistakes.
+// The simulated clients' own permessage-deflate: straight on the system's zlib, apart from Sources/Compression so as
+// not to share its mistakes.
 import CZlib
 
 /// One client's half of the extension, by what the server's answer says. One connection.

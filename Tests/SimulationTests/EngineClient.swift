@@ -199,7 +199,7 @@ final class EngineClient {
     world.isSwift = true
     defer { world.isSwift = false }
     world.company?(wire.socket.reactor)
-    world.isCrowded[wire.socket.reactor] = true
+    if wire.socket.reactor >= 0 { world.moods[wire.socket.reactor] = .unsteady }
     wire.hand()
   }
 

@@ -71,7 +71,7 @@ final class EngineWire {
     let limit = world.hasFaults && world.random.perMille(500) ? 1 + world.random.skewed(2_048) : 1 << 20
     let bytes = socket.down.read(limit, now: world.now)
     if !bytes.isEmpty {
-      socket.noteRoom(now: world.now)
+      socket.noteRoom()
       incoming += bytes
     }
   }

@@ -194,7 +194,7 @@ extension SimulatedClient {
     if session.deflate == nil {
       wrong.append(([0xC1, 0x80, 0, 0, 0, 0], 1002))
     } else {
-      wrong.append(([0xC1, 0x81, 0, 0, 0, 0, 0xFF], 1007))
+      for _ in 0..<4 { wrong.append(([0xC1, 0x81, 0, 0, 0, 0, 0xFF], 1007)) }
       wrong.append(([0x01, 0x81, 0, 0, 0, 0, 0x7B, 0xC0, 0x81, 0, 0, 0, 0, 0x7D], 1002))
     }
     let (bytes, code) = world.random.pick(wrong)

@@ -8,7 +8,7 @@ extension SimulatedClient {
     let limit = world.hasFaults && world.random.perMille(500) ? 1 + world.random.skewed(8_192) : 1 << 20
     let bytes = socket.down.read(limit, now: world.now)
     if !bytes.isEmpty {
-      socket.noteRoom(now: world.now)
+      socket.noteRoom()
       world.note(23, session.id, bytes.count)
       session.incoming += bytes
       decode(session)
@@ -102,7 +102,8 @@ extension SimulatedClient {
     switch code {
     case 3008 where session.socket.wasSlow == true: break
     case 3008:
-      world.fail("\(session)\(session.socket.isGreedy ? ", which reads all the time," : "") was closed as slow untried")
+      let reader = session.socket.isGreedy ? ", which reads all the time," : ""
+      world.fail("\(session)\(reader) was closed as slow, untried")
     case 1008 where session.pings.count > plan.pingsBacklogMax: break
     case 1001 where session.excuses.contains(.stopping): break
     case .some(let code) where code == session.violationCode:
@@ -129,7 +130,8 @@ extension SimulatedClient {
         || (session.excuses.contains(.crowded) && session.phase == .handshake)
       if !isExcused {
         let reasons = session.socket.closedFor.map(\.label.description).sorted().joined(separator: ", ")
-        world.fail("\(session): the connection ended in phase \(session.phase) for no reason; the gateway says: \(reasons)")
+        world.fail(
+          "\(session): the connection ended in phase \(session.phase) for no reason; the gateway says: \(reasons)")
       }
     } else if isOrderly && !session.incoming.isEmpty {
       world.fail("\(session): an orderly end in the middle of a frame")
@@ -154,7 +156,8 @@ extension SimulatedClient {
       max(socket.up.latencyMax, socket.down.latencyMax), session.lateness,
       max(socket.up.age(now: world.now), socket.down.age(now: world.now)))
     let age = world.now - session.connectedAt
-    return latency >= limit || ((session.phase == .handshake || (socket.wasBlocked && !socket.isGreedy)) && age >= limit)
+    return latency >= limit
+      || ((session.phase == .handshake || (socket.wasBlocked && !socket.isGreedy)) && age >= limit)
   }
 
   // MARK: Messages

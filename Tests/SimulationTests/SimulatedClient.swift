@@ -107,12 +107,14 @@ final class SimulatedClient {
     if plan.isCrowded || world.descriptorsMax != .max { session.excuses.insert(.crowded) }
     world.note(21, number, session.id)
     var prefix = ProxyPrefix.make(for: socket, plan, world)
-    var request = "GET \(plan.path)?token=\(SimulationPlan.token(number)) HTTP/1.1\r\nHost: gateway\r\nConnection: Upgrade\r\n"
-    if isWatcher || world.random.perMille(700) {
+    var request =
+      "GET \(plan.path)?token=\(SimulationPlan.token(number)) HTTP/1.1\r\nHost: gateway\r\nConnection: Upgrade\r\n"
+    if isWatcher ? !plan.isHeavy : world.random.perMille(700) {
       session.offersDeflate = true
       request += "Sec-WebSocket-Extensions: \(world.random.pick(ClientDeflate.offers))\r\n"
     }
-    request += "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    request += "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    request += "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     if !prefix.isEmpty && world.hasFaults && !isWatcher && world.random.perMille(40) {
       session.excuses.insert(.badRequest)
       prefix = world.random.pick(ProxyPrefix.wrong)

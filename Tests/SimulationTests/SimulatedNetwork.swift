@@ -72,7 +72,9 @@ struct SimulatedNetwork: Network, ~Copyable {
     }
     var room = socket.down.room
     let isSteady = socket.isGreedy && world.now < socket.steadyUntil
-    if world.hasFaults && room > 1 && !isSteady && world.random.perMille(world.profile.shortWrites) {
+    if world.hasFaults && room > 1 && !isSteady
+      && world.random.perMille(world.profile.shortWrites * (socket.isGreedy ? 3 : 1))
+    {
       if socket.isGreedy { socket.steadyUntil = world.now + 200_000 }
       // A full buffer is never empty: only what is still in it can make room again.
       room = world.random.within((socket.down.count == 0 ? 1 : 0)...(room - 1))

@@ -51,7 +51,7 @@ extension SimulatedReactor {
     judgeConnections(plan)
   }
 
-  /// A connection is slow when its socket had no room, as far as the turn could know that by trying.
+  /// A connection is slow when its socket was tried in this turn and had no room, or when there was no news of room.
   private func judgeSlow(_ socket: SimulatedSocket, _ turn: SimulatedTurn, _ isByAge: Bool, _ plan: SimulationPlan) {
     if socket.wasSlow != nil { return }
     let age = UInt64(plan.configuration.limits.outboundAgeMillisecondsMax) * 1_000_000
@@ -60,7 +60,7 @@ extension SimulatedReactor {
       socket.wasSlow = isByAge && world.now - socket.shortAt >= age
     } else {
       socket.wasSlow =
-        socket.needsRoom || socket.shortAt >= turn.startedAt || socket.roomAt >= turn.startedAt
+        socket.needsRoom || socket.isRoomNews || socket.shortAt >= turn.startedAt
         || (isByAge && world.now - socket.shortAt >= age)
     }
   }

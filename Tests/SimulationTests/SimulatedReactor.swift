@@ -29,7 +29,8 @@ final class SimulatedReactor {
   private var gather = GatherList()
 
   init(
-    number: Int, world: SimulatedWorld, plan: SimulationPlan, shared: SharedState, links: consuming ShardLinks, listenerFds: [Int32]
+    number: Int, world: SimulatedWorld, plan: SimulationPlan, shared: SharedState, links: consuming ShardLinks,
+    listenerFds: [Int32]
   ) {
     self.number = number
     self.world = world

@@ -30,9 +30,10 @@ final class SimulatedSocket {
   var resetArrivesAt: UInt64?
   var acceptedAt: UInt64?
 
-  /// When the server last found less room than it needed, and when there last was room again.
+  /// When the server last found less room than it needed.
   var shortAt: UInt64 = 0
-  var roomAt: UInt64 = 0
+  /// There is room again, and the server was not told yet.
+  var isRoomNews = false
   /// A greedy reader was away for a moment, and is not again before this time.
   var steadyUntil: UInt64 = 0
   /// The reactor that closed it did so for one of these reasons.
@@ -82,10 +83,10 @@ final class SimulatedSocket {
   }
 
   /// The client took bytes, or the world gave room back: the edge that a blocked sender waits for.
-  func noteRoom(now: UInt64) {
+  func noteRoom() {
     if needsRoom && down.room >= lowWater && !isServerClosed {
       needsRoom = false
-      roomAt = now
+      isRoomNews = true
       hasEdge = true
     }
   }
@@ -93,7 +94,7 @@ final class SimulatedSocket {
   /// Lets everything arrive that is due by `now`.
   func advance(to now: UInt64) {
     if up.advance(to: now) && !isServerClosed { hasEdge = true }
-    if down.advance(to: now) && isGreedy { noteRoom(now: now) }
+    if down.advance(to: now) && isGreedy { noteRoom() }
     if let time = resetArrivesAt, time <= now {
       resetArrivesAt = nil
       if !isServerClosed {

@@ -22,6 +22,11 @@ struct WorldPrices {
   static let stolen: UInt64 = 160_000
 }
 
+/// Whether other processes take the processor in a turn.
+enum TurnMood {
+  case steady, unsteady
+}
+
 /// One turn of one reactor, as the world prices it.
 struct SimulatedTurn {
   var startedAt: UInt64 = 0
@@ -86,8 +91,9 @@ final class SimulatedMail {
 extension SimulatedWorld {
   /// A turn begins.
   func beginTurn(_ reactor: Int) {
-    turns[reactor] = SimulatedTurn(startedAt: now, isUnsteady: isCrowded[reactor] || random.perMille(500))
-    isCrowded[reactor] = false
+    turns[reactor] = SimulatedTurn(
+      startedAt: now, isUnsteady: (moods[reactor] ?? (random.perMille(500) ? .unsteady : .steady)) == .unsteady)
+    moods[reactor] = nil
   }
 
   /// A reactor works for so long.

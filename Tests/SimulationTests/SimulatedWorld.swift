@@ -72,8 +72,8 @@ final class SimulatedWorld {
   var interleave: ((_ except: Int, _ preferred: Int?) -> Void)?
   /// Gives a reactor work that makes it late.
   var company: ((_ reactor: Int) -> Void)?
-  /// Reactors whose next turn is likely to be late.
-  var isCrowded: [Bool]
+  /// What the next turn of a reactor is to be, where chance does not decide it.
+  var moods: [TurnMood?]
 
   init(reactorCount: Int, profile: WorldProfile, random: SimulationRandom) throws {
     self.random = random
@@ -84,7 +84,7 @@ final class SimulatedWorld {
     doorbells = try (0..<reactorCount).map { _ in try Doorbell() }
     collected = Array(repeating: Collected(), count: reactorCount)
     turns = Array(repeating: SimulatedTurn(), count: reactorCount)
-    isCrowded = Array(repeating: false, count: reactorCount)
+    moods = Array(repeating: nil, count: reactorCount)
   }
 
   /// Records what went wrong first.
@@ -242,7 +242,10 @@ final class SimulatedWorld {
       let state = socket.readiness
       var readiness: Readiness = []
       if state.readable { readiness.insert(.readable) }
-      if state.writable { readiness.insert(.writable) }
+      if state.writable {
+        readiness.insert(.writable)
+        socket.isRoomNews = false
+      }
       if state.readEnd { readiness.insert(.readEnd) }
       if state.broken { readiness.insert(.broken) }
       if let token = socket.token, !readiness.isEmpty { batch.events.append((token, readiness)) }
@@ -279,7 +282,8 @@ final class SimulatedWorld {
     socketCount += 1
     let queue = queue ?? random.below(backlogs.count)
     let socket = SimulatedSocket(
-      id: socketCount, listener: queue < reactorCount ? 0 : 1, upCapacity: profile.isWide ? 4_194_304 : 64 + random.skewed(profile.upCapacityMax),
+      id: socketCount, listener: queue < reactorCount ? 0 : 1,
+      upCapacity: profile.isWide ? 4_194_304 : 64 + random.skewed(profile.upCapacityMax),
       downCapacity: profile.isWide ? 2_097_152 : 64 + random.skewed(profile.downCapacityMax))
     sockets.append(socket)
     backlogs[queue].append(socket)

@@ -52,8 +52,7 @@ final class Simulation {
   private var news = 0
   private var steps = 0
   private var isInterleaving = false
-  /// The most that slow readers kept, and the turn since which that is too much.
-  private var heldMax = 0
+  /// The turn since which slow readers keep too much.
   private var excessSince = 0
   private var pins = 0
   /// When the lack of descriptors ends; 0 while there is none.
@@ -186,7 +185,6 @@ final class Simulation {
       }
     }
     let held = reactors.reduce(0) { $0 + $1.heldBytes }
-    heldMax = max(heldMax, held)
     let turns = reactors.reduce(0) { $0 + $1.turns }
     if held <= plan.waitingBytesMax + underWay + frames { excessSince = turns }
     if turns - excessSince > Self.excessTurnsMax * reactors.count {
@@ -253,19 +251,29 @@ final class Simulation {
         return
       }
     }
+    // Messages that come in pieces, or so many whole ones.
+    let (count, padding) = world.random.pick([(4, 120_000), (50, 9_000)])
     for client in alive.dropFirst(2) {
       guard let session = client.session else { continue }
-      for _ in 0..<4 { client.publish(session, topic: 0, padding: 120_000, isPlain: true) }
+      for _ in 0..<count { client.publish(session, topic: 0, padding: padding, isPlain: true) }
       for _ in 0..<30 where !session.outgoing.isEmpty { client.step(mayAct: false) }
     }
     for client in alive.prefix(2) { if let session = client.session { client.vanish(session) } }
     world.advance(by: 400_000_000)
     // Everyone but one, so that this one finds the others' bursts in one turn.
+    isInterleaving = true
+    defer { isInterleaving = false }
     let last = clients[0].session.map { max($0.socket.reactor, 0) } ?? 0
     for reactor in reactors where reactor.number != last {
-      for _ in 0..<4 where reactor.canStep { reactor.step() }
+      for _ in 0..<80 where reactor.canStep {
+        world.advance(by: 10_000)
+        reactor.step()
+      }
     }
-    for _ in 0..<2 where reactors[last].canStep { reactors[last].step() }
+    for _ in 0..<4 where reactors[last].canStep {
+      world.moods[last] = .steady
+      reactors[last].step()
+    }
   }
 
   /// One that does not read is owed a little of each chunk that another reactor fills for those who do.

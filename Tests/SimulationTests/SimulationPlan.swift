@@ -65,19 +65,21 @@ struct SimulationPlan {
 
   /// With `hasEngineClients`, a run for Socket.IO clients: no lack of anything, and more patience.
   init(random: inout SimulationRandom, hasEngineClients: Bool) {
-    isHeavy = !hasEngineClients && random.perMille(120)
+    isHeavy = !hasEngineClients && random.perMille(160)
     isBursty = !isHeavy && random.perMille(120)
     isPinning = !hasEngineClients && !isHeavy && !isBursty && random.perMille(120)
     reactorCount =
       isHeavy
-      ? random.within(1...3)
+      ? random.pick([1, 2, 2, 3])
       : isBursty ? random.within(2...3) : random.within(hasEngineClients || isPinning ? 2...4 : 1...4)
     let hasRoles = isHeavy || isBursty || isPinning
-    clientCount = hasRoles ? random.within(7...10) : random.within(hasEngineClients ? 6...14 : 3...14)
+    clientCount =
+      isHeavy
+      ? random.within(9...12) : hasRoles ? random.within(7...10) : random.within(hasEngineClients ? 6...14 : 3...14)
     // One on each reactor where there are Socket.IO clients, so that there is one to keep it busy.
     watcherCount = hasEngineClients ? reactorCount : random.within(1...2)
     proxies = [random.perMille(250), random.perMille(250)]
-    ringCapacity = isBursty ? Limits.ringCapacity : 16 << random.below(7)
+    ringCapacity = isBursty || isHeavy ? Limits.ringCapacity : 16 << random.below(7)
     waitingBytesMax = isPinning ? 1_048_576 : Limits.waitingBytesMax
     postBytesMax = isBursty ? 262_144 : 67_108_864
     endsByStop = random.perMille(250)
@@ -90,7 +92,11 @@ struct SimulationPlan {
     if isHeavy || isBursty || isPinning {
       profile.isWide = true
       profile.prices.receivedByte = 50
-      if isHeavy { profile.shortWrites = 250 }
+      if isHeavy {
+        profile.shortWrites = 250
+        profile.prices.call = 200
+        profile.prices.sentByte = 2
+      }
       if isBursty && random.perMille(700) { profile.prices.filter = 5_000 }
     } else if random.perMille(500) {
       profile.upCapacityMax = 2_048
@@ -110,7 +116,7 @@ struct SimulationPlan {
     configuration.channels.telemetryIntervalMilliseconds = hasTelemetry ? random.within(50...2_000) : 0
     configuration.heartbeatIntervalMilliseconds = random.within(1_000...10_000)
     configuration.limits.subscriptionsPerConnectionMax = subscriptionsMax
-    configuration.limits.outboundBytesMax = isHeavy ? 262_144 : isPinning ? 65_536 : 2_048 << random.below(6)
+    configuration.limits.outboundBytesMax = isHeavy ? 131_072 : isPinning ? 65_536 : 2_048 << random.below(6)
     configuration.limits.outboundAgeMillisecondsMax = random.within(isPinning ? 3_000...5_000 : 300...5_000)
     configuration.limits.handshakeTimeoutMilliseconds = random.within(500...5_000)
     configuration.limits.closeTimeoutMilliseconds = random.within(300...3_000)
@@ -130,7 +136,7 @@ struct SimulationPlan {
 
   private static func makeTopics(count: Int) -> [SimulatedTopic] {
     let all: [(name: String, spellings: [String])] = [
-      ( "telemetry", spellings: [#""telemetry""#]), ("a", [#""a""#, #""\u0061""#]), ("a:b", [#""a:b""#]),
+      ("telemetry", spellings: [#""telemetry""#]), ("a", [#""a""#, #""\u0061""#]), ("a:b", [#""a:b""#]),
       ("news \"quoted\"", [#""news \"quoted\"""#]), ("grüße", [#""grüße""#, #""gr\u00fc\u00dfe""#]),
       ("😀/1", [#""😀/1""#, #""\ud83d\ude00/1""#]),
     ]

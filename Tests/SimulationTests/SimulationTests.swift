@@ -61,6 +61,9 @@ struct SimulationTests {
     #expect(one.steps == two.steps && one.deliveries == two.deliveries)
     let other = try Simulation(seed: seed + 1, steps: 1_500).run()
     #expect(one.hash != other.hash)
+    let three = try Simulation(seed: seed, steps: 1_500, engineClients: 4).run()
+    let four = try Simulation(seed: seed, steps: 1_500, engineClients: 4).run()
+    #expect(three.hash == four.hash && three.steps == four.steps && three.engine == four.engine)
   }
 
   @Test(
@@ -134,7 +137,8 @@ struct SimulationTotals: CustomStringConvertible {
   var isBusy: Bool {
     deliveries > 1_000 && required > 500 && counters[.wakeUps, default: 0] > 50
       && closes[.slow, default: 0] > 0 && closes[.networkError, default: 0] > 0 && closes[.client, default: 0] > 0
-      && closes[.noPong, default: 0] > 0
+      && closes[.noPong, default: 0] > 0 && closes[.badProxyHeader, default: 0] > 0
+      && counters[.deliveriesDropped, default: 0] > 0
   }
 
   /// The same for Socket.IO clients.
