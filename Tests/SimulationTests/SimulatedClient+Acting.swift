@@ -54,11 +54,12 @@ extension SimulatedClient {
   // MARK: Requests
 
   func subscribe(_ session: Session, topic wanted: Int? = nil) {
-    let topic = wanted ?? world.random.below(plan.topics.count)
+    // Where bursts meet filters, most of both are on the first topic.
+    let topic = wanted ?? (plan.isBursty && world.random.perMille(400) ? 0 : world.random.below(plan.topics.count))
     let channel = world.random.pick(plan.topics[topic].spellings)
     var kind: Int?
     var filters: String?
-    switch wanted == nil ? world.random.below(10) : 9 {
+    switch wanted == nil ? world.random.below(plan.isBursty ? 6 : 10) : 9 {
     case 0: filters = "{}"
     case 1: filters = "null"
     case 2...4:

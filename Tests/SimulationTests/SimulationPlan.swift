@@ -97,7 +97,7 @@ struct SimulationPlan {
         profile.prices.call = 200
         profile.prices.sentByte = 2
       }
-      if isBursty && random.perMille(700) { profile.prices.filter = 5_000 }
+      if isBursty && random.perMille(800) { profile.prices.filter = 5_000 }
     } else if random.perMille(500) {
       profile.upCapacityMax = 2_048
       profile.downCapacityMax = 4_096
