@@ -67,7 +67,8 @@ extension Shard where Kernel: ~Copyable {
     let id = connectionID(slot)
     let outlet = shared.outlet(home: number)
     let text = HandlersText.text(of: reply)
-    if !startCall(slot, ordered: true, bytes: text.count, { outlet.send(text, to: id) }) { sendHandlersReply(slot, .tooManyRequests) }
+    let isStarted = startCall(slot, ordered: true, bytes: text.count) { outlet.send(text, to: id) }
+    if !isStarted { sendHandlersReply(slot, .tooManyRequests) }
   }
 
   private mutating func sendHandlersReply(_ slot: UInt32, _ reply: HandlersReply) {

@@ -64,8 +64,8 @@ struct Shard<Kernel: Network & ~Copyable>: ~Copyable {
   var adoptedBytes = 0
   /// Bytes of `outbox.waitingBytes` that `shared.waiting` knows of.
   var waitingReported = 0
-  /// Bytes received and kept, because nothing could be done with them yet; those that `shared` knows of; and when others
-  /// were last woken to let go of theirs.
+  /// Bytes received and kept, because nothing could be done with them yet; those that `shared` knows of; and when
+  /// others were last woken to let go of theirs.
   var heldBytes = 0
   var heldReported = 0
   var heldWokenAt: UInt64 = 0

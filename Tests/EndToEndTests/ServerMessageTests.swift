@@ -42,7 +42,7 @@ extension EndToEnd {
       }
     }
 
-    @Test("who does not answer a ping is dropped at the next, who does stays", arguments: [1, 2])
+    @Test("who does not answer a ping is dropped after as long again, who does stays", arguments: [1, 2])
     func heartbeat(reactors: Int) throws {
       try withGateway(["--set", "heartbeatIntervalMilliseconds=1000"], reactors: reactors) { gateway throws in
         let (living, silent) = try clientPair(gateway, reactors: reactors)

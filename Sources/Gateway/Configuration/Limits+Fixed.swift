@@ -50,8 +50,9 @@ extension Limits {
   public static var inflateDensityMax: Int { 64 }
   /// Answers that one read may cost before the next ones are made smaller: half a millisecond's worth.
   public static var answersPerReadMax: UInt64 { 256 }
-  /// Bytes of broadcasts that a turn compresses: thirty milliseconds of zlib's time. Past it subscribers get them plain,
-  /// which they must always understand. A connection that keeps its window needs a compression, and a copy, of its own.
+  /// Bytes of broadcasts that a turn compresses: thirty milliseconds of zlib's time. Past it subscribers get them
+  /// plain, which they must always understand. A connection that keeps its window needs a compression, and a copy, of
+  /// its own.
   public static var deflatedPerTurnMax: Int { 4_194_304 }
   /// What compressing a byte costs, in bytes walked over.
   public static var effortPerDeflatedByte: Int { 8 }

@@ -240,7 +240,7 @@ extension Limits {
       reason: "Calls of handlers under way in the gateway. Each keeps its message in memory."),
     LimitRule(
       name: "callBytesMax", field: \.callBytesMax, range: 1_048_576...1_099_511_627_776,
-      reason: "Bytes of messages of handlers' calls under way. A thousand small ones, or a quarter of a thousand long."),
+      reason: "Bytes of the messages of handlers' calls under way. 256 of the longest at a time."),
     LimitRule(
       name: "receivedBytesMax", field: \.receivedBytesMax, range: 1_048_576...1_099_511_627_776,
       reason: "Bytes of unfinished messages of all clients (close 1013). 256 of the longest at a time."),
