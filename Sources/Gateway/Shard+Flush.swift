@@ -166,7 +166,7 @@ extension Shard where Kernel: ~Copyable {
 
   /// Sends as much of a blocked connection's backlog as its socket takes, but for the last byte: it stays blocked, and
   /// what follows from an empty queue is left to the flush, since this is called while subscribers are being walked.
-  private mutating func sendSome(_ slot: UInt32) {
+  mutating func sendSome(_ slot: UInt32) {
     while connections[slot].outbound.byteCount > 1 {
       let segment = outbox.first(of: connections[slot].outbound)
       let isLast = outbox.isSingle(connections[slot].outbound)

@@ -79,7 +79,7 @@ extension Shard where Kernel: ~Copyable {
       drop(slot, reason, resets: true)
       return
     case .open:
-      if isTooOld(slot) {
+      if isTooOld(slot) && !forgive(slot) {
         becomeSlow(slot, 0)
         if connections[slot].phase != .open { return }
         // Policy `drop`: the backlog stays, and its age is looked at again after as long.
@@ -97,6 +97,21 @@ extension Shard where Kernel: ~Copyable {
     if connections[slot].outbound.markRemaining == 0 { return false }
     let age = backlogAge(slot)
     return age >= limits.outboundAgeMillisecondsMax || (isOverLimit(slot) && age >= Limits.slowGraceMilliseconds)
+  }
+
+  /// Whether a connection whose backlog is too old is not to blame: when this reactor, or the whole machine, stood still,
+  /// its socket could not be tried in time. It is tried now, and has a moment more.
+  private mutating func forgive(_ slot: UInt32) -> Bool {
+    if connections[slot].fd < 0 { return false }
+    let limit = isOverLimit(slot) ? Limits.slowGraceMilliseconds : limits.outboundAgeMillisecondsMax
+    let isLate = backlogAge(slot) >= limit + Limits.lateReactorMilliseconds
+    sendSome(slot)
+    resume(slot)
+    if !isTooOld(slot) { return true }
+    if !isLate { return false }
+    let allowed = UInt32(clamping: max(0, limit - Limits.lateReactorMilliseconds))
+    connections[slot].outbound.markTime = UInt32(truncatingIfNeeded: now) &- allowed
+    return true
   }
 
   /// Whether a connection was spared, but has more waiting than it may. Policy `drop` leaves it at that.

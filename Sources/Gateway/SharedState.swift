@@ -41,7 +41,7 @@ struct SharedBounds: Sendable {
   /// Bytes of posts that may be on their way from one reactor to another.
   var postBytesMax = Limits.postBytesMax
   /// Bytes of posts on their way from which on who sends more is not read from.
-  var postBytesBehind = Limits.postBytesBehind
+  var postBytesBehind: Int { min(Limits.postBytesBehind, postBytesMax / 4) }
 
   init() {}
 }

@@ -68,8 +68,14 @@ extension SimulatedReactor {
   /// What is kept for one connection is bounded, and everyone is who it said.
   private func judgeConnections(_ plan: SimulationPlan) {
     let limit = plan.configuration.limits.outboundBytesMax + 2 * Limits.turnBytesMax + SimulationPlan.messageBytesMax
+    let graceMilliseconds = UInt32(2 * Limits.slowGraceMilliseconds + Limits.lateReactorMilliseconds)
+    let now = UInt32(truncatingIfNeeded: world.now / 1_000_000)
     forEachOpen { connection in
-      if connection.outbound.isBlocked && connection.outbound.byteCount > limit {
+      // A burst may be over it for a moment; then the connection has sent it, or is closed.
+      let isYoung = now &- connection.outbound.markTime < graceMilliseconds
+      let maySpare = isYoung || plan.configuration.slowConsumerPolicy == .drop
+      let allowed = maySpare ? limit + Limits.slowGraceBytesMax : limit
+      if connection.outbound.isBlocked && connection.outbound.byteCount > allowed {
         world.fail("reactor \(number) keeps \(connection.outbound.byteCount) bytes for one connection")
       }
       guard connection.fd >= 0, let socket = world.peek(connection.fd) else { return }

@@ -114,6 +114,9 @@ extension Limits {
   /// burst of many publishers is more than a socket takes at once, and a busy machine lets a reader wait for a time
   /// slice or two.
   static var slowGraceMilliseconds: Int { 200 }
+  /// Milliseconds by which a reactor looks at a backlog too late for its age to be the client's fault, and which the
+  /// client then has more.
+  static var lateReactorMilliseconds: Int { 100 }
   /// Bytes by which it may be over.
   static var slowGraceBytesMax: Int { 67_108_864 }
 
