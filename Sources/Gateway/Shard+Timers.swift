@@ -99,8 +99,8 @@ extension Shard where Kernel: ~Copyable {
     return age >= limits.outboundAgeMillisecondsMax || (isOverLimit(slot) && age >= Limits.slowGraceMilliseconds)
   }
 
-  /// Whether a connection whose backlog is too old is not to blame: when this reactor, or the whole machine, stood still,
-  /// its socket could not be tried in time. It is tried now, and has a moment more.
+  /// Whether a connection whose backlog is too old is not to blame: when this reactor, or the whole machine, stood
+  /// still, its socket could not be tried in time. It is tried now, and has a moment more.
   private mutating func forgive(_ slot: UInt32) -> Bool {
     if connections[slot].fd < 0 { return false }
     let limit = isOverLimit(slot) ? Limits.slowGraceMilliseconds : limits.outboundAgeMillisecondsMax
