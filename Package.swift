@@ -89,7 +89,8 @@ let package = Package(
       dependencies: ["martlet", "bystander", "TestSupport", "MallocCounter", "Compression", "Buffers"],
       swiftSettings: settings),
     .testTarget(
-      name: "SimulationTests", dependencies: ["TestSeeds", "Gateway", "Topics", "Auth", "EventLoop", "Buffers", "CZlib"],
+      name: "SimulationTests",
+      dependencies: ["TestSeeds", "Gateway", "Topics", "Auth", "EventLoop", "Buffers", "CZlib"],
       swiftSettings: settings),
     .testTarget(
       name: "CommandLineTests", dependencies: ["martlet", "Gateway", "Auth", "Buffers"], swiftSettings: settings),

@@ -145,7 +145,9 @@ extension EndToEnd {
           let expected = " \(level) connection-closed reason=\(reason) path=/channels dialect=channels user=\(user) "
           #expect(
             eventually {
-              gateway.logLines.contains { $0.contains(expected + "durationMilliseconds=") && $0.contains("client=127.0.0.1") }
+              gateway.logLines.contains { line in
+                line.contains(expected + "durationMilliseconds=") && line.contains("client=127.0.0.1")
+              }
             }, "\(gateway.log)")
         }
       }
