@@ -17,6 +17,8 @@ if [ "${1:-}" = test ]; then
   needed+=(python3 python3-venv curl binutils util-linux)
   node_has_websocket || needed+=(nodejs node-ws)
   has_browser >/dev/null || needed+=(chromium)
+  # The example of a proxy is run with it.
+  command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || needed+=(nginx-light)
 fi
 
 missing=()

@@ -51,9 +51,9 @@ extension Shard where Kernel: ~Copyable {
   private mutating func callOthers() {
     if others == 0 || now == waitingCalledAt { return }
     waitingCalledAt = now
-    shared.waiting.call()
-    // Its own call needs no second look.
-    waitingCallsSeen = shared.waiting.callCount
+    // Its own call needs no second look; another's in between does.
+    let call = shared.waiting.call()
+    if call == waitingCallsSeen &+ 1 { waitingCallsSeen = call }
     var rest = others
     while rest != 0 {
       if network.wake(rest.trailingZeroBitCount) { counters.add(.wakeUps) }

@@ -24,8 +24,8 @@ final class WaitingMemory: Sendable {
   /// A number that changes when reactors are asked to look.
   var callCount: Int { calls.load(ordering: .acquiring) }
 
-  /// Asks all reactors to look; they may have to be woken.
-  func call() { calls.wrappingAdd(1, ordering: .releasing) }
+  /// Asks all reactors to look; they may have to be woken. Returns the new `callCount`.
+  func call() -> Int { calls.wrappingAdd(1, ordering: .acquiringAndReleasing).newValue }
 
   /// A reactor's share has changed by so many bytes, and its longest waiting chunk is from `time` now. Returns the sum.
   func report(_ reactor: Int, change: Int, oldest time: UInt64?) -> Int {
