@@ -35,21 +35,21 @@ extension Shard where Kernel: ~Copyable {
   /// At the end of a turn: reports what is kept here, and lets go of some where all reactors together keep too much.
   @inline(__always)
   mutating func reviewHeld() {
-    if heldBytes != heldReported || shared.heldBytes > limits.receivedBytesMax { reportHeld() }
+    if heldBytes != heldReported || shared.heldBytes > shared.heldBytesMax { reportHeld() }
   }
 
   @inline(never)
   private mutating func reportHeld() {
     let total = shared.changeHeld(heldBytes - heldReported)
     heldReported = heldBytes
-    let excess = total - limits.receivedBytesMax
+    let excess = total - shared.heldBytesMax
     if excess <= 0 { return }
     // Those who keep less than others need not let go; the others may have to be woken.
     if heldBytes * shared.reactorCount < total {
       wakeOthersForHeld()
       return
     }
-    letGo(excess + limits.receivedBytesMax / 16)
+    letGo(excess + shared.heldBytesMax / 16)
     _ = shared.changeHeld(heldBytes - heldReported)
     heldReported = heldBytes
   }

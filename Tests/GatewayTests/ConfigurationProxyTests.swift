@@ -119,10 +119,6 @@ struct ConfigurationProxyTests {
         "{limits:{bytesPerSecondMax:1,bytesBurstMax:1048575}}",
         "limits.bytesBurstMax: expected at least limits.messageBytesMax, which is 1048576"
       ),
-      (
-        "{limits:{receivedBytesMax:2097151}}",
-        "limits.receivedBytesMax: expected at least twice limits.messageBytesMax, which is 1048576"
-      ),
       ("{limits:{connectionsPerAddressMax:-1}}", "limits.connectionsPerAddressMax: expected 0...16777216, got -1"),
     ])
   func mistakesAreNamed(_ file: String, _ expected: String) {

@@ -99,17 +99,11 @@ struct Draft: Sendable {
     }
   }
 
-  /// A burst that the longest message does not fit in would refuse that message for ever, and so would a bound on what
-  /// is kept.
+  /// A burst that the longest message does not fit in would refuse that message for ever.
   private func checkBursts(_ limits: Limits, _ mistakes: inout [ConfigurationMistake]) {
     if limits.bytesPerSecondMax > 0 && limits.bytesBurstMax < limits.messageBytesMax {
       let least = "limits.messageBytesMax, which is \(limits.messageBytesMax)"
       mistakes.append(ConfigurationMistake("limits.bytesBurstMax", "expected at least \(least)"))
-    }
-    // A message that is put together takes up to twice its size.
-    if limits.receivedBytesMax < 2 * limits.messageBytesMax {
-      let least = "twice limits.messageBytesMax, which is \(limits.messageBytesMax)"
-      mistakes.append(ConfigurationMistake("limits.receivedBytesMax", "expected at least \(least)"))
     }
   }
 
