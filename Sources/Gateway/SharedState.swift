@@ -188,8 +188,8 @@ final class SharedState: Sendable {
   /// A connection has gone.
   func leaveConnection() { connectionCount.wrappingSubtract(1, ordering: .relaxed) }
 
-  /// Bytes that may be kept: room for one of the longest messages in any case, which takes up to twice its size while it
-  /// is put together.
+  /// Bytes that may be kept: room for one of the longest messages in any case, which takes up to twice its size while
+  /// it is put together.
   var heldBytesMax: Int { max(limits.receivedBytesMax, 2 * limits.messageBytesMax) }
 
   /// Bytes received and kept at this moment.
