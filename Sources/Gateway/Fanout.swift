@@ -247,7 +247,10 @@ extension Shard where Kernel: ~Copyable {
   /// who are not to blame get it all the same, to the others the configured policy applies.
   @inline(never)
   private mutating func judgeSlow(_ segment: Segment, _ messageCount: Int) {
-    while let slot = slow.popLast() {
+    // Closing one closes the open run, which may find others slow: they are not these.
+    var judged = GrowableArray<UInt32>()
+    swap(&judged, &slow)
+    while let slot = judged.popLast() {
       if !spare(slot, segment.count) {
         becomeSlow(slot, messageCount)
         continue
@@ -257,6 +260,8 @@ extension Shard where Kernel: ~Copyable {
       resume(slot)
       scheduleTimer(slot)
     }
+    // Kept for its memory.
+    if slow.isEmpty { swap(&judged, &slow) }
   }
 
   /// Marks a connection for the flush at the end of the turn. One that is blocked is flushed when its socket has room.

@@ -54,25 +54,47 @@ extension Shard where Kernel: ~Copyable {
 
   /// Whether something that other threads have asked for is still to be done.
   @inline(__always)
-  var hasCommands: Bool { !commandsTaken.isEmpty || !commands.isEmpty }
+  var hasCommands: Bool {
+    !commandsTaken.isEmpty || !commands.isEmpty || (behind == 0 && !commandsHeld.isEmpty)
+  }
 
-  /// In the order in which they were asked for, until the share of a turn is used up. They wait while another reactor
-  /// is behind: what they publish could be too much for it.
+  /// In the order in which they were asked for, until the share of a turn is used up. What publishes waits while
+  /// another reactor is behind, since it could be too much for it, and so does what was asked for after that, but for
+  /// the answers of endpoints and connections that come from other reactors.
   @inline(never)
   private mutating func carryOutCommands(_ gather: inout GatherList) {
+    if behind == 0 && !commandsHeld.isEmpty {
+      commandsTaken.append(contentsOf: commandsHeld.reversed())
+      commandsHeld.removeAll()
+    }
     if commandsTaken.isEmpty { commandsTaken = commands.take().reversed() }
     let deadline = network.nowNanoseconds &+ Limits.turnNanoseconds
     var byteCount = 0
-    while behind == 0, let command = commandsTaken.popLast() {
-      byteCount += command.byteCount
-      carryOut(command)
-      flushIfLarge(&gather)
-      effort &+= command.byteCount &+ Limits.effortPerMessage
+    while let command = commandsTaken.popLast() {
+      if behind != 0 && drainDeadline == 0 && mustWait(command) {
+        commandsHeld.append(command)
+        effort &+= Limits.effortPerMessage
+      } else {
+        byteCount += command.byteCount
+        effort &+= command.byteCount &+ Limits.effortPerMessage
+        carryOut(command)
+        flushIfLarge(&gather)
+      }
       if effort < Limits.effortBetweenLooks { continue }
       effort = 0
       if network.nowNanoseconds >= deadline { break }
     }
+    hasPostedToBehind = false
     if byteCount > 0 { commands.finish(byteCount) }
+  }
+
+  /// Whether a command waits while another reactor is behind.
+  private func mustWait(_ command: Command) -> Bool {
+    switch command {
+    case .adopt, .answer: false
+    case .publish, .broadcast, .emit: true
+    case .text, .packet, .room, .request, .callEnded, .awaitRoom: !commandsHeld.isEmpty
+    }
   }
 
   private mutating func carryOut(_ command: Command) {

@@ -49,6 +49,8 @@ extension Shard where Kernel: ~Copyable {
       probeAborted(connections[slot].engine, connections.token(of: slot))
     }
     startPatience(slot)
+    // The peer's end must be seen, also of one that waited for a reactor.
+    if !parked.isEmpty && connections[slot].flags.contains(.ready) { ready.append(connections.token(of: slot)) }
     // Without a socket there is no peer to be patient with: the flush ends it.
     if connections[slot].fd < 0 {
       resume(slot)
@@ -132,7 +134,10 @@ extension Shard where Kernel: ~Copyable {
     closeListeners(andAdmin: true)
     // From now on commands are refused. Of those that waited, the waiters are told; a connection on its way here is
     // nobody else's.
-    for case .adopt(let handover) in commands.close() {
+    var rest: [Command] = commandsHeld + commandsTaken.reversed()
+    for command in rest { command.failWaiter() }
+    rest += commands.close()
+    for case .adopt(let handover) in rest {
       if handover.isAdmitted { shared.addresses.leave(handover.client) }
       shared.leaveConnection()
       network.close(handover.fd)

@@ -9,6 +9,8 @@ extension Shard where Kernel: ~Copyable {
   /// Reads what a socket has, a bounded number of times, and hands it on. Step 2 of the data path.
   mutating func readable(_ slot: UInt32, _ buffer: inout ByteBuffer, mayHaveEnded: Bool) {
     let token = connections.token(of: slot)
+    // Whatever was posted before was another's doing.
+    hasPostedToBehind = false
     if connections[slot].phase.isBeforeOpen {
       if handshakesThisTurn == Limits.handshakesPerTurnMax {
         readLater(slot, token)
@@ -36,6 +38,11 @@ extension Shard where Kernel: ~Copyable {
           break reading
         }
         connections[slot].flags.insert(.resumed)
+        if mustPark() {
+          park(slot, token)
+          keep(inbound, of: token, at: kept)
+          return
+        }
         if !inbound.tail.isEmpty && isLate() {
           keep(inbound, of: token, at: kept)
           break reading

@@ -95,6 +95,10 @@ extension Shard where Kernel: ~Copyable {
     if head.method != .get { return refused(slot, .badHandshakeMethod, exchange) }
     if (transport == .webSocket) != exchange.isUpgrade { return refused(slot, .badRequest, exchange) }
     if !query.isVersion4 { return refused(slot, .unsupportedVersion, exchange) }
+    if drainDeadline > 0 {
+      refuseSession(slot, .serviceUnavailable, exchange)
+      return .done
+    }
     let opener = SessionOpener(
       connection: connections.token(of: slot), address: AddressTable.key(connections[slot].client),
       isExempt: shared.addresses.isExempt(connections[slot].client))

@@ -78,13 +78,18 @@ extension Shard where Kernel: ~Copyable {
       kept[address, default: []].append((slot, held.bytes, held.since))
       sums[address, default: 0] += held.bytes
     }
-    for address in kept.keys { kept[address]?.sort { $0.since > $1.since } }
+    // Nobody has to keep less than a fair share of what is left.
+    let share = max(0, sums.values.reduce(0, +) - bytes) / max(1, sums.count)
     var rest = bytes
-    while rest > 0, let largest = sums.max(by: { $0.value < $1.value }), largest.value > 0 {
-      guard let victim = kept[largest.key]?.popLast() else { return }
-      sums[largest.key] = largest.value - victim.bytes
-      rest -= victim.bytes
-      endHeld(victim.slot)
+    for (address, sum) in sums.sorted(by: { $0.value > $1.value }) {
+      var sum = sum
+      for victim in (kept[address] ?? []).sorted(by: { $0.since < $1.since }) {
+        if rest <= 0 { return }
+        if sum <= share { break }
+        sum -= victim.bytes
+        rest -= victim.bytes
+        endHeld(victim.slot)
+      }
     }
   }
 

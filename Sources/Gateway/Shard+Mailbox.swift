@@ -66,6 +66,11 @@ extension Shard where Kernel: ~Copyable {
     }
     overflow[target].append(post)
     overflowCount += 1
+    // Very many small posts are as much as few long ones.
+    if overflow[target].count >= Limits.postOverflowBehind {
+      behind |= 1 << UInt64(target)
+      hasPostedToBehind = true
+    }
   }
 
   // MARK: Publishers that wait
@@ -77,7 +82,8 @@ extension Shard where Kernel: ~Copyable {
   @inline(never)
   private mutating func takePostedToBehind() -> Bool {
     hasPostedToBehind = false
-    return behind != 0
+    // A stopping gateway waits for nobody: the other reactor may have ended.
+    return behind != 0 && drainDeadline == 0
   }
 
   /// Reads from a connection no more until everyone has caught up. The flag `ready` keeps events from reading
@@ -88,15 +94,28 @@ extension Shard where Kernel: ~Copyable {
     parked.append(token)
   }
 
-  /// Looks whether those who were behind have caught up with half of it: then everyone is read from again.
+  /// Looks whether those who were behind have caught up with half of it: then commands that waited are carried out, and
+  /// everyone is read from again; the one first and the other a turn later, by turns.
   private mutating func lookAfterBehind() {
+    if drainDeadline > 0 { behind = 0 }
     var rest = behind
     while rest != 0 {
       let target = rest.trailingZeroBitCount
       rest &= rest - 1
-      if bytesUnderWay(to: target) < UInt64(shared.bounds.postBytesBehind / 2) { behind &= ~(1 << UInt64(target)) }
+      if bytesUnderWay(to: target) < UInt64(shared.bounds.postBytesBehind / 2)
+        && overflow[target].count < Limits.postOverflowBehind / 2
+      {
+        behind &= ~(1 << UInt64(target))
+      }
     }
     if behind != 0 { return }
+    letsCommandsFirst.toggle()
+    if letsCommandsFirst && !commandsHeld.isEmpty { return }
+    unpark()
+  }
+
+  /// Everyone is read from again.
+  mutating func unpark() {
     for index in 0..<parked.count { ready.append(parked[index]) }
     parked.removeAll()
   }
@@ -118,7 +137,7 @@ extension Shard where Kernel: ~Copyable {
   /// is woken.
   mutating func sendMail() {
     if overflowCount > 0 { retryOverflow() }
-    if behind != 0 { lookAfterBehind() }
+    if behind != 0 || !parked.isEmpty { lookAfterBehind() }
     var rest = pushed
     pushed = 0
     while rest != 0 {

@@ -294,7 +294,9 @@ extension Shard where Kernel: ~Copyable {
     if connections[session].flags.contains(.admitted) { shared.addresses.leave(connections[session].client) }
     connections[session].flags.remove(.admitted)
     connections[session].client = probe.client
-    connections[session].flags.formUnion(probe.flags.intersection([.counted, .admitted, .long]))
+    connections[session].flags.formUnion(
+      probe.flags.intersection([.counted, .admitted, .long, .pongOwed, .pongWaits]))
+    connections[session].pingsBacklog = probe.pingsBacklog
     timers.cancel(slot)
     connections.remove(slot)
     // Two slots have become one connection.

@@ -72,9 +72,9 @@ extension Shard where Kernel: ~Copyable {
     network.arm()
     // After arming: a post published before this look is seen here, one published later rings.
     for index in 0..<consumers.count where index != number && !consumers[index].isEmpty() { return 0 }
-    if (hasCommands && behind == 0) || shared.waiting.callCount != waitingCallsSeen { return 0 }
+    if hasCommands || shared.waiting.callCount != waitingCallsSeen { return 0 }
     // A full ring is tried again soon; its consumer does not tell when there is room.
-    if overflowCount > 0 || behind != 0 { return 1 }
+    if overflowCount > 0 || behind != 0 || !parked.isEmpty { return 1 }
     var limit = Limits.sleepMillisecondsMax
     let current = network.nowNanoseconds / 1_000_000
     if number == 0 && shared.configuration.channels.telemetryIntervalMilliseconds > 0 && drainDeadline == 0 {

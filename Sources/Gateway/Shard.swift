@@ -89,6 +89,8 @@ struct Shard<Kernel: Network & ~Copyable>: ~Copyable {
   var behind: UInt64 = 0
   /// Connections that are not read from until a reactor that they post to has caught up.
   var parked = GrowableArray<SlabToken>(capacity: 16)
+  /// Whether commands that waited go before them, when everyone has caught up.
+  var letsCommandsFirst = false
   /// Something was posted to a reactor that is behind since this was last looked at.
   var hasPostedToBehind = false
   /// The source with which the next turn's mail begins.
@@ -100,6 +102,8 @@ struct Shard<Kernel: Network & ~Copyable>: ~Copyable {
   let commands: CommandQueue
   /// Those taken and not carried out yet, the next one last.
   var commandsTaken: [Command] = []
+  /// Those that wait for a reactor that is behind, oldest first.
+  var commandsHeld: [Command] = []
   /// Engine.IO sessions.
   var engines = Pool<EngineSession>()
   /// Those of them that are in no namespace.

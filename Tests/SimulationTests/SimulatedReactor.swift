@@ -95,7 +95,8 @@ final class SimulatedReactor {
   /// Whether it sleeps with nothing to do but its timers.
   var isIdle: Bool {
     guard case .asleep = state else { return false }
-    return !world.isReady(number) && shard.ready.isEmpty && shard.overflowCount == 0 && shard.behind == 0 && !hasMail
+    return !world.isReady(number) && shard.ready.isEmpty && shard.parked.isEmpty && shard.overflowCount == 0
+      && shard.behind == 0 && !hasMail
   }
 
   private var hasMail: Bool {

@@ -77,6 +77,8 @@ extension Limits {
   /// Bytes of posts that may be on their way from one reactor to another. Past it the newest are dropped and counted:
   /// what handlers and the gateway itself publish, since clients have been stopped before.
   public static var postBytesMax: Int { 67_108_864 }
+  /// Posts in the list behind a full ring from which on the other reactor counts as behind, however short they are.
+  public static var postOverflowBehind: Int { 8_192 }
   /// Bytes that a post counts for beside its frame.
   public static var postBytesEach: Int { 64 }
   /// Slots of the ring between two reactors: a turn's worth of posts.

@@ -30,6 +30,15 @@ enum Command: Sendable {
   /// Tell the waiter when the connection has room for more.
   case awaitRoom(ConnectionID, RoomWaiter)
 
+  /// It will not be carried out: whoever waits for it is told.
+  func failWaiter() {
+    switch self {
+    case .awaitRoom(_, let waiter): waiter.fail()
+    case .request(_, _, _, _, let waiter): waiter.fail()
+    default: break
+    }
+  }
+
   /// Bytes that the command keeps alive, for the queue's bound.
   var byteCount: Int {
     switch self {
@@ -111,13 +120,7 @@ final class CommandQueue: Sendable {
       state.commands = []
       return rest
     }
-    for command in rest {
-      switch command {
-      case .awaitRoom(_, let waiter): waiter.fail()
-      case .request(_, _, _, _, let waiter): waiter.fail()
-      default: break
-      }
-    }
+    for command in rest { command.failWaiter() }
     return rest
   }
 }
