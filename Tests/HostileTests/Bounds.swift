@@ -59,7 +59,7 @@ enum Bounds {
       try victim.checkAtRest()
       let after = Resident(of: victim.gateway)
       let (here, there) = (samples.total.here, samples.total.there)
-      let bound = samples.total.bound(quiet: quiet)
+      let bound = max(samples.total.bound(quiet: quiet), victim.setup.unnoticedMicroseconds)
       isFast = isFast || percentile(99, of: here) <= bound
       samples.printWorst(above: bound)
       print(
