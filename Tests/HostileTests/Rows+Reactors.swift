@@ -64,7 +64,7 @@ extension Rows {
         let next = try victim.client()
         try forger.socket.send(forged)
         #expect(forger.readToEnd().first == .close(1000, ""))
-        let read = try watcher.drain() + next.drain()
+        let read = try (watcher.drain() + next.drain()).filter { $0 != .ping([]) }
         #expect(read.isEmpty, "upgrade \(round): read as another's: \(read)")
       }
     }
@@ -178,7 +178,7 @@ extension Rows {
     let sizeBefore = Resident(of: victim.gateway).bytes
     var (waiting, size, closed, round) = (0, sizeBefore, 0, 0)
     // What they are owed is 4 MiB at the most, and for all of them together it is less.
-    while closed < deafCount && round < 200 {
+    while closed < deafCount && round < 150 {
       round += 1
       for message in messages { try publisher.socket.send(message) }
       try publisher.publish("healthy", "\(round)")
@@ -191,7 +191,12 @@ extension Rows {
       closed = metrics.closes("slow") - before
       size = max(size, Resident(of: victim.gateway).bytes)
     }
-    #expect(closed == deaf.count, "\(closed) closed in \(round) rounds")
+    // Some are told why first, and do not read it.
+    let isClosed = try eventually {
+      closed = try Metrics(of: victim.gateway).closes("slow") - before
+      return closed >= deaf.count
+    }
+    #expect(isClosed, "\(closed) closed in \(round) rounds")
     // A chunk of each connection is not full yet, or holds what came last.
     #expect(waiting <= waitingMax + (deafCount + readers.count + 1) * 65_536, "\(waiting) bytes are waiting")
     #expect(waiting >= waitingMax / 2, "no more than \(waiting) bytes were waiting")
