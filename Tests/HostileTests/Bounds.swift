@@ -45,7 +45,7 @@ enum Bounds {
   /// Runs the rows of a gateway again, all of which it has seen before, and checks both bounds. The first pass, which
   /// checked the answers and the traces one by one, was the warm-up.
   static func check(_ victim: Victim, _ rows: [HostileRow]) throws {
-    let twin = try Processor.first.run { try Twin(victim.setup) }
+    let twin = try victim.setup.runGateway { try Twin(victim.setup) }
     let quiet = try idle(victim, twin)
     try victim.checkAtRest()
     let before = Resident(of: victim.gateway)
@@ -54,7 +54,7 @@ enum Bounds {
         + "resident \(victim.coldResident) cold, \(before) warm")
     var isFast = false
     for round in 1...roundsMax {
-      let (samples, passes, load) = try Processor.others.run { try run(rows, victim, twin) }
+      let (samples, passes, load) = try victim.setup.runAttackers { try run(rows, victim, twin) }
       ThisProcess.pause(milliseconds: quietMilliseconds)
       try victim.checkAtRest()
       let after = Resident(of: victim.gateway)

@@ -40,7 +40,7 @@ final class Stage: Sendable {
         state.victim?.finish()
         state.victim = nil
         ThisProcess.raiseFileLimit()
-        state.victim = try Processor.first.run { try Victim(row.setup) }
+        state.victim = try row.setup.runGateway { try Victim(row.setup) }
         state.rowsLeft = HostileRow.chosen.count { $0.setup == row.setup }
       }
       state.rowsLeft -= 1

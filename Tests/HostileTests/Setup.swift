@@ -34,6 +34,17 @@ enum Setup: String, CaseIterable, Sendable {
   /// measured. Two where the rows are about what they do to each other.
   var reactors: Int { self == .twoReactors ? 2 : 1 }
 
+  /// Where the gateway, its twin and their bystanders run: the first processor, unless several event loops are to run at
+  /// the same time.
+  func runGateway<Value>(_ body: () throws -> Value) throws -> Value {
+    try reactors == 1 ? Processor.first.run(body) : body()
+  }
+
+  /// Where the attackers run: on the other processors, or on all of them where the gateway does.
+  func runAttackers<Value>(_ body: () throws -> Value) throws -> Value {
+    try reactors == 1 ? Processor.others.run(body) : body()
+  }
+
   /// Microseconds that the bystander's 99th percentile may be in any case. Where two event loops share a processor, the
   /// one that has nothing to do waits for time slices of the one that has, and one that is given more than it can do is
   /// to go on serving, not to be as fast as at rest: no turn over 100 ms, as line 33 of HOSTILE has it. Nothing elsewhere.
