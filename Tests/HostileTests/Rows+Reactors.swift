@@ -100,7 +100,7 @@ extension Rows {
     let asker = try places.client(on: 1)
     let frame = compressed(
       #"{"action":"publish","channel":"dear","payload":{\#(dearMembers),"pad":"\#(blanks(850_000))"}}"#)
-    let before = Resident(of: victim.gateway).bytes
+    let before = Resident.roughBytes(of: victim.gateway)
     var (largest, sent, longest) = (before, 0, Duration.zero)
     let end = Deadline(milliseconds: 2_500)
     while !end.isOver {
@@ -110,7 +110,7 @@ extension Rows {
       let patience = Deadline(milliseconds: Socket.patienceMilliseconds)
       while answer == .timedOut && !patience.isOver {
         if !end.isOver { sent += try publisher.socket.sendSome(frame, from: sent % frame.count) }
-        largest = max(largest, Resident(of: victim.gateway).bytes)
+        largest = max(largest, Resident.roughBytes(of: victim.gateway))
         answer = asker.next(patienceMilliseconds: 1)
       }
       longest = max(longest, asked.duration(to: .now))
@@ -175,7 +175,7 @@ extension Rows {
     for reader in readers { try reader.subscribe("healthy") }
     let messages = (0..<deafCount).map { ClientFrame.publication("deaf-\($0)", payload) }
     let before = try Metrics(of: victim.gateway).closes("slow")
-    let sizeBefore = Resident(of: victim.gateway).bytes
+    let sizeBefore = Resident.roughBytes(of: victim.gateway)
     var (waiting, size, closed, round) = (0, sizeBefore, 0, 0)
     // What they are owed is 4 MiB at the most, and for all of them together it is less.
     while closed < deafCount && round < 150 {
@@ -189,7 +189,7 @@ extension Rows {
       let metrics = try Metrics(of: victim.gateway)
       waiting = max(waiting, metrics.sum("outbound_waiting_bytes"))
       closed = metrics.closes("slow") - before
-      size = max(size, Resident(of: victim.gateway).bytes)
+      size = max(size, Resident.roughBytes(of: victim.gateway))
     }
     // Some are told why first, and do not read it.
     let isClosed = try eventually {
