@@ -120,7 +120,7 @@ extension HostileRow {
       Rows.heads + Rows.handshakes + Rows.origins + Rows.frames + Rows.text + Rows.compression + Rows.json
       + Rows.channels + Rows.tokens + Rows.secrecy + Rows.addresses + Rows.limits + Rows.time + Rows.backlog
       + Rows.dropping + Rows.admin + Rows.storm + Rows.socketIO + Rows.bodies + Rows.keptConnections + Rows.leaving
-      + Rows.honestUploads
+      + Rows.honestUploads + Rows.late + Rows.reactors + Rows.unfinished + Rows.honestClients + Rows.pings
     return Setup.allCases.flatMap { setup in spread(rows.filter { $0.setup == setup }) }
   }()
 

@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Hostile inputs", .serialized)
 struct HostileTests {
-  @Test("the table has a row for every line", arguments: Array(1...29) + [31, 32, 35, 38])
+  @Test("the table has a row for every line", arguments: Array(1...38))
   func complete(line: Int) {
     #expect(HostileRow.all.contains { $0.line == line })
   }
@@ -40,7 +40,7 @@ final class Stage: Sendable {
         state.victim?.finish()
         state.victim = nil
         ThisProcess.raiseFileLimit()
-        state.victim = try Processor.first.run { try Victim(row.setup) }
+        state.victim = try row.setup.runGateway { try Victim(row.setup) }
         state.rowsLeft = HostileRow.chosen.count { $0.setup == row.setup }
       }
       state.rowsLeft -= 1
