@@ -176,7 +176,8 @@ extension Rows {
     let answer = ExpectedAnswer(status: 403, without: ["access-control-allow-origin"], closes: false)
     return HostileRow(
       line: 8, name: "\(method) \(path) from another origin",
-      attack: .request({ [UInt8]((head + "Content-Length: 0\r\n\r\n").utf8) }, answer), trace: .refused("http_403_origin"))
+      attack: .request({ [UInt8]((head + "Content-Length: 0\r\n\r\n").utf8) }, answer),
+      trace: .refused("http_403_origin"))
   }
 
   private static let deflate = "Sec-WebSocket-Extensions: permessage-deflate"
