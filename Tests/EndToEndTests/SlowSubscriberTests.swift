@@ -16,6 +16,8 @@ extension EndToEndLoad {
       _ gateway: GatewayProcess, _ publisher: WebSocketClient, _ healthy: WebSocketClient
     ) throws -> Int {
       let text = String(repeating: "z", count: 4_000)
+      // Gauges are a tenth of a second old at most.
+      try expectMetrics(gateway) { $0.sum("subscriptions") == 2 }
       for number in 0..<20_000 {
         try publisher.publish("flood", #"{"n":\#(number),"text":"\#(text)"}"#)
         let message = try healthy.nextText()
