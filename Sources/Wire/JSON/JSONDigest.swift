@@ -60,6 +60,33 @@ struct JSONDigest: Equatable, BitwiseCopyable {
   }
 }
 
+/// Bytes on their way into a digest, eight to a word; their number goes in last.
+private struct JSONDigestBytes {
+  private var word: UInt64 = 0
+  private var count: UInt64 = 0
+
+  /// Eight bytes at once, while no single ones have come.
+  @inline(__always)
+  mutating func take(word: UInt64, into digest: inout JSONDigest) {
+    digest.mix(word)
+    count += 8
+  }
+
+  @inline(__always)
+  mutating func take(_ byte: UInt8, into digest: inout JSONDigest) {
+    word |= UInt64(byte) &<< (8 * (count & 7))
+    count += 1
+    if count & 7 != 0 { return }
+    digest.mix(word)
+    word = 0
+  }
+
+  func finish(into digest: inout JSONDigest) {
+    digest.mix(word)
+    digest.mix(count)
+  }
+}
+
 /// Computes digests in one pass over a value's text. It keeps a table of member names between values, so that the
 /// steady state allocates nothing.
 struct JSONDigester: ~Copyable {
@@ -139,29 +166,19 @@ struct JSONDigester: ~Copyable {
   /// The digest of the text that the string contents `range` spell.
   private static func text(_ bytes: Span<UInt8>, _ range: Range<Int>) -> JSONDigest {
     var result = JSONDigest(4)
-    var word: UInt64 = 0
-    var count: UInt64 = 0
+    var rest = JSONDigestBytes()
     var position = range.lowerBound
     // Up to the first escape the text is its own spelling.
     while position <= range.upperBound - 8 {
       let next = bytes.word(at: position)
       let marks = next ^ 0x5C5C_5C5C_5C5C_5C5C
       if (marks &- 0x0101_0101_0101_0101) & ~marks & 0x8080_8080_8080_8080 != 0 { break }
-      result.mix(next)
-      count += 8
+      rest.take(word: next, into: &result)
       position += 8
     }
     var reader = JSONTextReader(position..<range.upperBound)
-    while let byte = reader.next(bytes) {
-      word |= UInt64(byte) &<< (8 * (count & 7))
-      count += 1
-      if count & 7 == 0 {
-        result.mix(word)
-        word = 0
-      }
-    }
-    result.mix(word)
-    result.mix(count)
+    while let byte = reader.next(bytes) { rest.take(byte, into: &result) }
+    rest.finish(into: &result)
     return result
   }
 
@@ -170,18 +187,11 @@ struct JSONDigester: ~Copyable {
     let decimal = JSONDecimal(bytes, range)
     var result = JSONDigest(decimal.isNegative ? 9 : 5)
     result.mix(UInt64(bitPattern: Int64(decimal.exponent)))
-    var word: UInt64 = 0
-    var count: UInt64 = 0
+    var digits = JSONDigestBytes()
     for position in decimal.digits where bytes[position] != JSONByte.point {
-      word |= UInt64(bytes[position]) &<< (8 * (count & 7))
-      count += 1
-      if count & 7 == 0 {
-        result.mix(word)
-        word = 0
-      }
+      digits.take(bytes[position], into: &result)
     }
-    result.mix(word)
-    result.mix(count)
+    digits.finish(into: &result)
     return result
   }
 
